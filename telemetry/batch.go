@@ -1,0 +1,138 @@
+package telemetry
+
+// Batch is the unit of work: the rows of one block of consecutive Kafka offsets
+// of one partition, and everything that sinks need to write them exactly once.
+//
+// Its strings are views of the records' values and its ranges point into its
+// arenas. Both are valid until Reset. A batch belongs to one worker and is used
+// by one goroutine at a time.
+type Batch struct {
+	Block
+
+	// Records describes the Kafka records the rows came from.
+	Records []Record
+
+	Resources []Resource
+	Scopes    []Scope
+
+	Logs []Log
+
+	Spans  []Span
+	Events []Event
+	Links  []Link
+
+	Metrics      []Metric
+	Numbers      []NumberPoint
+	Histograms   []HistogramPoint
+	Exponentials []ExponentialPoint
+	Summaries    []SummaryPoint
+	Exemplars    []Exemplar
+
+	// Rejects are the parts of the block that could not become rows.
+	Rejects []Reject
+
+	// Attrs, Floats and Uints are the arenas that ranges refer to.
+	Attrs  []Attr
+	Floats []float64
+	Uints  []uint64
+}
+
+// Block names a range of offsets of one partition. Together with a table name
+// it makes the insert's deduplication token, so a block that is taken again
+// after a crash is exactly the same block.
+type Block struct {
+	Topic     string
+	Partition int32
+	// From is the first offset and To the offset after the last: [From, To).
+	From, To int64
+	// Signal is what the topic carries.
+	Signal Signal
+}
+
+// Record is what a batch knows of one Kafka record.
+type Record struct {
+	Offset int64
+	// ReceiveTime is when the gateway received the request, or where no gateway
+	// said so when the record was written to Kafka; Unix nanoseconds.
+	ReceiveTime int64
+	Tenant      string
+	// Declared is the number of events that the gateway counted in the record,
+	// -1 for a record of a foreign collector.
+	Declared int64
+	// Decoded is the number of events that were decoded, rejected ones included.
+	Decoded int64
+	// Repeated is set where the record repeats an earlier one and its events
+	// were dropped.
+	Repeated bool
+	// Value is the record's value, the memory that rows are views of.
+	Value []byte
+}
+
+// Reject is one part of a record that could not become rows.
+type Reject struct {
+	// Record is an index into Batch.Records.
+	Record uint32
+	// Events is the number of events that the part holds; 1 where it could not
+	// be counted and no gateway declared it.
+	Events int64
+	// Reason says what is wrong, for a person; ReasonCode is the same as a
+	// short, bounded label for metrics and filters.
+	Reason     string
+	ReasonCode string
+	// Value is an Export*ServiceRequest that holds just this part, or the whole
+	// value of a record that cannot be decoded. A copy, or a view of the record.
+	Value []byte
+}
+
+// Resource is the entity that produced rows.
+type Resource struct {
+	Attrs        Range // of Batch.Attrs
+	Service      string
+	SchemaURL    string
+	Record       uint32 // index into Batch.Records
+	DroppedAttrs uint32
+}
+
+// Scope is the instrumentation scope that produced rows.
+type Scope struct {
+	Name, Version, SchemaURL string
+	Attrs                    Range // of Batch.Attrs
+	DroppedAttrs             uint32
+}
+
+// AttrsOf returns the attributes in the range, a view that is valid until Reset.
+func (b *Batch) AttrsOf(r Range) []Attr { return b.Attrs[r.Start:r.End] }
+
+// TenantOf returns the tenant that owns the resource with the given index.
+func (b *Batch) TenantOf(resource uint32) string {
+	return b.Records[b.Resources[resource].Record].Tenant
+}
+
+// EventCount counts the rows of every signal: log records, spans and metric points.
+func (b *Batch) EventCount() int {
+	return len(b.Logs) + len(b.Spans) + len(b.Numbers) + len(b.Histograms) + len(b.Exponentials) + len(b.Summaries)
+}
+
+// Reset empties the batch and keeps its memory for the next block.
+func (b *Batch) Reset() {
+	b.Block = Block{}
+	clear(b.Records) // let go of the values
+	b.Records = b.Records[:0]
+	b.Resources = b.Resources[:0]
+	b.Scopes = b.Scopes[:0]
+	b.Logs = b.Logs[:0]
+	b.Spans = b.Spans[:0]
+	b.Events = b.Events[:0]
+	b.Links = b.Links[:0]
+	b.Metrics = b.Metrics[:0]
+	b.Numbers = b.Numbers[:0]
+	b.Histograms = b.Histograms[:0]
+	b.Exponentials = b.Exponentials[:0]
+	b.Summaries = b.Summaries[:0]
+	b.Exemplars = b.Exemplars[:0]
+	clear(b.Rejects)
+	b.Rejects = b.Rejects[:0]
+	b.Attrs = b.Attrs[:0]
+	b.Floats = b.Floats[:0]
+	b.Uints = b.Uints[:0]
+}

@@ -1,0 +1,22 @@
+package telemetry
+
+// Log is one OTLP log record.
+type Log struct {
+	// Time and Observed are Unix nanoseconds. The decoder replaces a zero Time
+	// by Observed, and that by the record's receive time, so Time is never zero.
+	Time, Observed int64
+	TraceID        TraceID
+	SpanID         SpanID
+	// Body is the record's body; a plain string in nearly every case.
+	Body         Value
+	SeverityText string
+	EventName    string
+	Attrs        Range // of Batch.Attrs
+	DroppedAttrs uint32
+	Flags        uint32
+	Resource     uint32 // index into Batch.Resources
+	Scope        uint32 // index into Batch.Scopes
+	// Severity is the OTLP severity number, 0 (unspecified) to 24; what is
+	// outside of that range is 0.
+	Severity uint8
+}
