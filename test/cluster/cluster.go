@@ -1,0 +1,391 @@
+// Package cluster runs the real goshawk binary for tests: one process per role
+// or a single `goshawk up`, on free loopback ports and in a directory of its
+// own, with kill -9 for every process.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// BinaryEnv names the variable that holds the path of the binary under test.
+const BinaryEnv = "GOSHAWK_BINARY"
+
+// Roles are the processes of a cluster in the order in which they start.
+var Roles = []string{"broker", "clickhouse", "gateway", "process", "query"}
+
+// Options shape a cluster.
+type Options struct {
+	// Up runs everything by one `goshawk up` instead of one process per role.
+	Up bool
+	// Args are added to the command line of `goshawk up`.
+	Args []string
+	// Kafka is the bootstrap address of a broker that is used instead of the
+	// embedded one.
+	Kafka string
+	// Config is YAML that is appended to the configuration file.
+	Config string
+	// Dir is the data directory; empty for a temporary one.
+	Dir string
+}
+
+// TB is what a cluster needs of a [testing.TB]; the benchmarks bring their own.
+type TB interface {
+	Helper()
+	Log(args ...any)
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+	Failed() bool
+	Cleanup(f func())
+	TempDir() string
+}
+
+// Cluster is a running set of processes.
+type Cluster struct {
+	t       TB
+	binary  string
+	options Options
+	dir     string
+	config  string
+
+	// Addresses, host:port.
+	GRPC, HTTP, Query, Kafka, Native, ClickHouseHTTP string
+
+	mu    sync.Mutex
+	procs map[string]*process
+}
+
+type process struct {
+	cmd    *exec.Cmd
+	exited chan struct{}
+	err    error
+}
+
+// Start starts a cluster and waits until it is ready. It skips the test where
+// no binary was built. Cleanup stops every process and fails the test if one
+// of them does not stop within ten seconds.
+func Start(t TB, options Options) *Cluster {
+	t.Helper()
+	binary := os.Getenv(BinaryEnv)
+	if binary == "" {
+		t.Skipf("SKIP: %s is not set; `make test` builds the binary and sets it", BinaryEnv)
+	}
+	c := &Cluster{t: t, binary: binary, options: options, dir: options.Dir, procs: map[string]*process{}}
+	if c.dir == "" {
+		c.dir = t.TempDir()
+	}
+	ports := freePorts(t, 6)
+	c.GRPC, c.HTTP, c.Query, c.Kafka, c.Native, c.ClickHouseHTTP = ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]
+	if options.Kafka != "" {
+		c.Kafka = options.Kafka
+	}
+	c.writeConfig()
+	t.Cleanup(c.stop)
+	if options.Up {
+		c.Launch("up")
+		c.WaitReady("gateway")
+		c.WaitReady("query")
+		return c
+	}
+	for _, role := range Roles {
+		if role == "broker" && options.Kafka != "" {
+			continue
+		}
+		c.Launch(role)
+		c.WaitReady(role)
+	}
+	return c
+}
+
+func (c *Cluster) writeConfig() {
+	c.t.Helper()
+	brokers, addresses := "embedded", "embedded"
+	if c.options.Kafka != "" {
+		brokers = c.Kafka
+	}
+	text := fmt.Sprintf(`data_dir: %s
+kafka: {brokers: [%q]}
+clickhouse: {addresses: [%q]}
+gateway: {otlp_grpc: %q, otlp_http: %q}
+process: {listen: "127.0.0.1:0"}
+query: {listen: %q}
+embedded:
+  broker: {listen: %q}
+  clickhouse: {native: %q, http: %q}
+%s
+`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.Kafka, c.Native, c.ClickHouseHTTP, c.options.Config)
+	if c.options.Kafka != "" {
+		text = strings.Replace(text, fmt.Sprintf("  broker: {listen: %q}\n", c.Kafka), "", 1)
+	}
+	c.config = filepath.Join(c.dir, "goshawk.yaml")
+	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// ConfigPath is the configuration file that every process reads.
+func (c *Cluster) ConfigPath() string { return c.config }
+
+// Launch starts the process of a role without waiting for it to be ready.
+func (c *Cluster) Launch(role string) {
+	c.t.Helper()
+	args := []string{role, "--config", c.config}
+	if role == "up" {
+		args = append(args, c.options.Args...)
+	}
+	log, err := os.OpenFile(filepath.Join(c.dir, role+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cmd := exec.Command(c.binary, args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		c.t.Fatalf("starting goshawk %s: %v", role, err)
+	}
+	p := &process{cmd: cmd, exited: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		log.Close()
+		close(p.exited)
+	}()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.procs[role] = p
+}
+
+// Pid returns the process id of a role.
+func (c *Cluster) Pid(role string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.procs[role].cmd.Process.Pid
+}
+
+// Kill sends SIGKILL to a role and waits until it is gone.
+func (c *Cluster) Kill(role string) {
+	c.signal(role, syscall.SIGKILL)
+	c.mu.Lock()
+	p := c.procs[role]
+	c.mu.Unlock()
+	<-p.exited
+}
+
+// Terminate sends SIGTERM to a role and returns how it ended and how long that took.
+func (c *Cluster) Terminate(role string, patience time.Duration) (time.Duration, error) {
+	c.mu.Lock()
+	p := c.procs[role]
+	c.mu.Unlock()
+	began := time.Now()
+	c.signal(role, syscall.SIGTERM)
+	select {
+	case <-p.exited:
+		return time.Since(began), p.err
+	case <-time.After(patience):
+		return time.Since(began), errors.New("still running")
+	}
+}
+
+func (c *Cluster) signal(role string, s syscall.Signal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.procs[role]; p != nil {
+		_ = p.cmd.Process.Signal(s) // it may be gone already, which is the aim
+	}
+}
+
+// WaitReady waits until a role answers, and fails the test with the end of its
+// log where it does not.
+func (c *Cluster) WaitReady(role string) {
+	c.t.Helper()
+	var check func() error
+	switch role {
+	case "broker":
+		check = dial(c.Kafka)
+	case "clickhouse":
+		check = get("http://" + c.ClickHouseHTTP + "/ping")
+	case "gateway":
+		check = get("http://" + c.HTTP + "/readyz")
+	case "query":
+		check = get("http://" + c.Query + "/readyz")
+	default:
+		return
+	}
+	err := Eventually(60*time.Second, check)
+	if err != nil {
+		c.t.Fatalf("goshawk %s is not ready: %v\n%s", role, err, c.Logs())
+	}
+}
+
+// Eventually calls check until it returns nil or the time is over, and returns
+// the last error.
+func Eventually(patience time.Duration, check func() error) error {
+	deadline := time.Now().Add(patience)
+	for {
+		err := check()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func dial(address string) func() error {
+	return func() error {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	}
+}
+
+func get(address string) func() error {
+	client := &http.Client{Timeout: 5 * time.Second}
+	return func() error {
+		response, err := client.Get(address)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			return err
+		}
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s: %s: %s", address, response.Status, body)
+		}
+		return nil
+	}
+}
+
+// SQL runs a query through the query service and returns its answer, tab
+// separated, without the last line end.
+func (c *Cluster) SQL(query string) (string, error) {
+	response, err := (&http.Client{Timeout: time.Minute}).Post("http://"+c.Query+"/sql", "text/plain", strings.NewReader(query))
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return strings.TrimRight(string(body), "\n"), nil
+}
+
+// Count runs a query that answers one number.
+func (c *Cluster) Count(query string) (int64, error) {
+	text, err := c.SQL(query)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(text, 10, 64)
+}
+
+// Admin runs a statement as the user that owns the tables, for tests that
+// damage them on purpose.
+func (c *Cluster) Admin(query string) (string, error) {
+	password, err := os.ReadFile(filepath.Join(c.dir, "data", "clickhouse", "password"))
+	if err != nil {
+		return "", err
+	}
+	address := "http://" + c.ClickHouseHTTP + "/?" + url.Values{
+		"user": {"goshawk"}, "password": {strings.TrimSpace(string(password))}, "database": {"goshawk"}, "mutations_sync": {"2"},
+	}.Encode()
+	response, err := http.Post(address, "text/plain", strings.NewReader(query))
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s: %s", response.Status, body)
+	}
+	return strings.TrimRight(string(body), "\n"), nil
+}
+
+// Run runs a goshawk command with the cluster's configuration to its end and
+// returns what it printed.
+func (c *Cluster) Run(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.binary, append(args, "--config", c.config)...)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// Logs returns the ends of the logs of all processes.
+func (c *Cluster) Logs() string {
+	files, err := filepath.Glob(filepath.Join(c.dir, "*.log"))
+	if err != nil {
+		return err.Error()
+	}
+	var all strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			text = []byte(err.Error())
+		}
+		if len(text) > 6000 {
+			text = text[len(text)-6000:]
+		}
+		fmt.Fprintf(&all, "--- %s\n%s\n", filepath.Base(file), text)
+	}
+	return all.String()
+}
+
+func (c *Cluster) stop() {
+	if c.t.Failed() {
+		c.t.Log(c.Logs())
+	}
+	roles := append([]string{"up"}, "query", "process", "gateway", "clickhouse", "broker")
+	for _, role := range roles {
+		c.mu.Lock()
+		p := c.procs[role]
+		c.mu.Unlock()
+		if p == nil {
+			continue
+		}
+		c.signal(role, syscall.SIGTERM)
+		select {
+		case <-p.exited:
+		case <-time.After(10 * time.Second):
+			c.t.Errorf("goshawk %s did not stop within 10 s of SIGTERM\n%s", role, c.Logs())
+			c.Kill(role)
+		}
+	}
+}
+
+// freePorts returns loopback addresses that were free a moment ago.
+func freePorts(t TB, n int) []string {
+	t.Helper()
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addresses[i] = l.Addr().String()
+	}
+	return addresses
+}
