@@ -7,9 +7,14 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
+
+// ErrLost says that the partition belongs to somebody else now, or may do so:
+// whoever has it goes on from the last commit.
+var ErrLost = errors.New("partition was lost")
 
 // Source yields the blocks of one partition, in order.
 //

@@ -1,5 +1,7 @@
 package telemetry
 
+import "fmt"
+
 // Batch is the unit of work: the rows of one block of consecutive Kafka offsets
 // of one partition, and everything that sinks need to write them exactly once.
 //
@@ -47,6 +49,17 @@ type Block struct {
 	From, To int64
 	// Signal is what the topic carries.
 	Signal Signal
+	// Epoch is a random number that is chosen when a consumer group first reads
+	// the partition, and anew whenever what it had committed does not fit the
+	// partition any more: offsets repeat when a topic is made anew, when a
+	// broker loses data or when somebody sets offsets back, tokens must not.
+	Epoch uint32
+}
+
+// Token names the block's insert into a table: an insert that is repeated has
+// the same token, and no other insert has it.
+func (b Block) Token(table string) string {
+	return fmt.Sprintf("%s/%d/%d-%d/%08x/%s", b.Topic, b.Partition, b.From, b.To, b.Epoch, table)
 }
 
 // Record is what a batch knows of one Kafka record.
@@ -61,8 +74,11 @@ type Record struct {
 	Declared int64
 	// Decoded is the number of events that were decoded, rejected ones included.
 	Decoded int64
+	// Dropped is the number of decoded events that processors removed because
+	// they were told to. What was accepted is stored, rejected or dropped.
+	Dropped int64
 	// Repeated is set where the record repeats an earlier one and its events
-	// were dropped.
+	// were left out; Value is empty then.
 	Repeated bool
 	// Value is the record's value, the memory that rows are views of.
 	Value []byte

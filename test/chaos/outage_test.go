@@ -79,7 +79,7 @@ func TestBrokerOutage(t *testing.T) {
 // TestDiskFull fills the disk under the broker and then under the engine: both
 // refuse, and go on by themselves when there is room again.
 func TestDiskFull(t *testing.T) {
-	for _, part := range []string{"broker", "clickhouse"} {
+	for _, part := range []string{"kafka", "clickhouse"} {
 		t.Run(part, func(t *testing.T) {
 			dir := t.TempDir()
 			target := filepath.Join(dir, "data", part)

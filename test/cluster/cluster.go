@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +32,8 @@ var Roles = []string{"broker", "clickhouse", "gateway", "process", "query"}
 type Options struct {
 	// Up runs everything by one `goshawk up` instead of one process per role.
 	Up bool
+	// Only lists the roles that are started; empty for all of them.
+	Only []string
 	// Args are added to the command line of `goshawk up`.
 	Args []string
 	// Kafka is the bootstrap address of a broker that is used instead of the
@@ -103,7 +106,7 @@ func Start(t TB, options Options) *Cluster {
 		return c
 	}
 	for _, role := range Roles {
-		if role == "broker" && options.Kafka != "" {
+		if role == "broker" && options.Kafka != "" || len(options.Only) > 0 && !slices.Contains(options.Only, role) {
 			continue
 		}
 		c.Launch(role)
@@ -125,12 +128,12 @@ gateway: {otlp_grpc: %q, otlp_http: %q}
 process: {listen: "127.0.0.1:0"}
 query: {listen: %q}
 embedded:
-  broker: {listen: %q}
-  clickhouse: {native: %q, http: %q}
+  kafka: {listen: %q}
+  clickhouse: {native_port: %s, http_port: %s}
 %s
-`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.Kafka, c.Native, c.ClickHouseHTTP, c.options.Config)
+`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
 	if c.options.Kafka != "" {
-		text = strings.Replace(text, fmt.Sprintf("  broker: {listen: %q}\n", c.Kafka), "", 1)
+		text = strings.Replace(text, fmt.Sprintf("  kafka: {listen: %q}\n", c.Kafka), "", 1)
 	}
 	c.config = filepath.Join(c.dir, "goshawk.yaml")
 	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
@@ -303,7 +306,7 @@ func (c *Cluster) Count(query string) (int64, error) {
 // Admin runs a statement as the user that owns the tables, for tests that
 // damage them on purpose.
 func (c *Cluster) Admin(query string) (string, error) {
-	password, err := os.ReadFile(filepath.Join(c.dir, "data", "clickhouse", "password"))
+	password, err := os.ReadFile(filepath.Join(c.dir, "data", "clickhouse", "goshawk.password"))
 	if err != nil {
 		return "", err
 	}
@@ -374,6 +377,9 @@ func (c *Cluster) stop() {
 		}
 	}
 }
+
+// port is the port of an address.
+func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // freePorts returns loopback addresses that were free a moment ago.
 func freePorts(t TB, n int) []string {

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/benchmarks/otlpclient"
+	"github.com/goshawk-observability/goshawk/test/cluster"
+)
+
+// settle is how long background merges may go on after the last event before a
+// path's CPU time is read, as for the peers' figures.
+const settle = 15 * time.Second
+
+var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s.*?([\d.]+) ns/record.*?(\d+) allocs/op`)
+
+func runDecode(ctx context.Context, _ *env) ([]measurement, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "./telemetry/otlp", "-run", "^$", "-bench", "^BenchmarkDecode(Logs|Spans)", "-benchmem", "-benchtime", "1s")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, out)
+	}
+	var measured []measurement
+	for _, m := range benchmarkLine.FindAllStringSubmatch(string(out), -1) {
+		ns, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return nil, err
+		}
+		allocs, err := strconv.ParseFloat(m[3], 64)
+		if err != nil {
+			return nil, err
+		}
+		measured = append(measured,
+			measurement{What: m[1], Value: ns, Unit: "ns/record", Limit: limitOf(m[1], 250)},
+			measurement{What: m[1] + " allocations", Value: allocs, Unit: "allocs/request"})
+	}
+	if measured == nil {
+		return nil, fmt.Errorf("no benchmark line in: %s", out)
+	}
+	return measured, nil
+}
+
+// limitOf holds our own decoder to the limit, and not the yardstick beside it.
+func limitOf(name string, limit float64) float64 {
+	if regexp.MustCompile(`pdata`).MatchString(name) {
+		return 0
+	}
+	return limit
+}
+
+func runGateway(ctx context.Context, e *env) ([]measurement, error) {
+	var measured []measurement
+	for _, c := range []struct {
+		perRequest int
+		limit      float64
+	}{{1000, 1.3}, {100, 2.0}, {10, 4.0}} {
+		m, err := within(e, func(b *bed) ([]measurement, error) {
+			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
+			events := 1_000_000 / e.scale
+			warm, load := benchLogs(events/10, c.perRequest, 1), benchLogs(events, c.perRequest, 2)
+			if _, err := send(ctx, cl, warm, 2); err != nil {
+				return nil, err
+			}
+			before, err := usages(cl, "gateway")
+			if err != nil {
+				return nil, err
+			}
+			broker, err := usages(cl, "broker")
+			if err != nil {
+				return nil, err
+			}
+			took, err := send(ctx, cl, load, 2)
+			if err != nil {
+				return nil, err
+			}
+			after, err := usages(cl, "gateway")
+			if err != nil {
+				return nil, err
+			}
+			brokerAfter, err := usages(cl, "broker")
+			if err != nil {
+				return nil, err
+			}
+			million := float64(events) / 1e6
+			what := fmt.Sprintf("%d per request", c.perRequest)
+			return []measurement{
+				{What: what, Value: after.minus(before).CPU / million, Unit: "CPU-s/M", Limit: c.limit},
+				{What: what + ", broker", Value: brokerAfter.minus(broker).CPU / million, Unit: "CPU-s/M"},
+				{What: what + ", peak resident", Value: float64(peakRSS(cl.Pid("gateway"))) / mib, Unit: "MiB", Limit: 100},
+				{What: what + ", rate", Value: float64(events) / took.Seconds(), Unit: "events/s", Note: "wall clock, lower bound"},
+			}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		measured = append(measured, m...)
+	}
+	return measured, nil
+}
+
+func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
+	n := 1_000_000 / e.scale
+	return runPath(ctx, e, "logs", benchLogs(n/10, 1000, 1), benchLogs(n, 1000, 2), n/10, n)
+}
+
+func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
+	n := 1_000_000 / e.scale
+	return runPath(ctx, e, "spans", benchSpans(n/10, 512, 1), benchSpans(n, 512, 2), n/10, n)
+}
+
+// runPath measures all processes from the first request until every event is
+// stored and merges have settled, less what they use when idle.
+func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.Request, warmEvents, events int) ([]measurement, error) {
+	return within(e, func(b *bed) ([]measurement, error) {
+		c := cluster.Start(b, cluster.Options{})
+		roles := []string{"gateway", "broker", "process", "clickhouse"}
+		if err := sendAndWait(ctx, c, warm, table, warmEvents); err != nil {
+			return nil, err
+		}
+		time.Sleep(settle)
+		idleFrom, err := usages(c, roles...)
+		if err != nil {
+			return nil, err
+		}
+		idleBegan := time.Now()
+		time.Sleep(10 * time.Second)
+		idleTo, err := usages(c, roles...)
+		if err != nil {
+			return nil, err
+		}
+		idleRate := idleTo.minus(idleFrom).CPU / time.Since(idleBegan).Seconds()
+
+		before := map[string]usage{}
+		for _, role := range roles {
+			if before[role], err = usages(c, role); err != nil {
+				return nil, err
+			}
+		}
+		began := time.Now()
+		if err := sendAndWait(ctx, c, load, table, warmEvents+events); err != nil {
+			return nil, err
+		}
+		stored := time.Since(began)
+		var total float64
+		var measured []measurement
+		million := float64(events) / 1e6
+		read := func(suffix string, limit float64) error {
+			total = 0
+			for _, role := range roles {
+				u, err := usages(c, role)
+				if err != nil {
+					return err
+				}
+				cpu := u.minus(before[role]).CPU
+				total += cpu
+				measured = append(measured, measurement{What: role + suffix, Value: cpu / million, Unit: "CPU-s/M"})
+			}
+			idle := idleRate * time.Since(began).Seconds()
+			measured = append(measured, measurement{
+				What: "all processes" + suffix, Value: (total - idle) / million, Unit: "CPU-s/M", Limit: limit,
+				Note: fmt.Sprintf("less %.2f CPU-s that they use when idle", idle),
+			})
+			return nil
+		}
+		if err := read("", 0); err != nil {
+			return nil, err
+		}
+		time.Sleep(settle)
+		if err := read(", merges settled", 5.5); err != nil {
+			return nil, err
+		}
+		return append(measured, measurement{
+			What: "rate until stored", Value: float64(events) / stored.Seconds(), Unit: "events/s", Note: "wall clock, lower bound",
+		}), nil
+	})
+}
+
+func sendAndWait(ctx context.Context, c *cluster.Cluster, load []otlpclient.Request, table string, events int) error {
+	if _, err := send(ctx, c, load, 2); err != nil {
+		return err
+	}
+	return waitRows(c, table, events)
+}
+
+func waitRows(c *cluster.Cluster, table string, events int) error {
+	return cluster.Eventually(5*time.Minute, func() error {
+		n, err := c.Count("SELECT count() FROM " + table)
+		if err != nil {
+			return err
+		}
+		if n < int64(events) {
+			return fmt.Errorf("%s has %d rows, want %d", table, n, events)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
+	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
+	"github.com/goshawk-observability/goshawk/internal/observe"
+	"github.com/goshawk-observability/goshawk/internal/supervise"
+)
+
+// command makes a command that loads the settings, starts to observe, and
+// runs. It ends with SIGTERM, Ctrl-C, or the supervisor that started it.
+func command(use, short, long string, run func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.NoArgs}
+	path := configFlag(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		s, err := loadSettings(*path)
+		if err != nil {
+			return err
+		}
+		if err := s.resolve(); err != nil {
+			return err
+		}
+		ctx, parent, err := supervise.Attach(c.Context())
+		if err != nil {
+			return err
+		}
+		o, err := observe.Start(ctx, s.Observe, use, version, c.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		defer o.Close()
+		defer o.Repanic()
+		err = run(ctx, s, o, parent)
+		if err != nil && ctx.Err() == nil {
+			o.Report(err)
+			return err
+		}
+		return nil
+	}
+	return c
+}
+
+func newBroker() *cobra.Command {
+	return command("broker", "Run the embedded Kafka-protocol broker",
+		`Runs the embedded Kafka-protocol broker on loopback. It is one node for one machine, with a bounded log; see
+docs/runbooks/embedded.md. 'goshawk up' starts it by itself.`,
+		func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error {
+			return broker.Run(ctx, s.Embedded.Kafka, o.Log, func(address string) {
+				reportReady(o.Log, parent, map[string]string{"kafka": address})
+			})
+		})
+}
+
+func newClickHouse() *cobra.Command {
+	return command("clickhouse", "Run the embedded ClickHouse engine",
+		`Runs the embedded ClickHouse engine on loopback, native and HTTP protocol; see docs/runbooks/embedded.md.
+'goshawk up' starts it by itself.`,
+		func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error {
+			return engine.Run(ctx, s.Embedded.ClickHouse, o.Log, func(a engine.Addresses) {
+				reportReady(o.Log, parent, map[string]string{"native": a.Native, "http": a.HTTP})
+			})
+		})
+}
+
+func reportReady(log *slog.Logger, parent *supervise.Parent, addresses map[string]string) {
+	if err := parent.Ready(addresses); err != nil {
+		log.Warn("cannot report to the supervisor", "error", err)
+	}
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/internal/observe"
+	"github.com/goshawk-observability/goshawk/internal/supervise"
+	"github.com/goshawk-observability/goshawk/pipeline"
+	"github.com/goshawk-observability/goshawk/processors"
+	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+)
+
+func newProcess() *cobra.Command {
+	return command("process", "Move events from Kafka through the processors into ClickHouse",
+		`Runs one worker per partition: take a block, decode, process, write, commit. Start as many processes as there are
+partitions to share; they share the partitions. Tables are created where they are missing.`,
+		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
+			group, ctx := errgroup.WithContext(ctx)
+			if s.Process.Listen != "" {
+				group.Go(func() error { return serveHealth(ctx, s.Process.Listen, o) })
+			}
+			group.Go(func() error { return runProcess(ctx, s, o) })
+			return group.Wait()
+		})
+}
+
+// runProcess runs the process role until ctx ends.
+func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
+	client, err := kafka.New(s.Kafka)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	producer, err := newProducer(s, o, client, "deadletter")
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	conn, err := clickhouse.Open(s.ClickHouse)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := ensureTopics(ctx, client, s.Topics, o.Log); err != nil {
+		return err
+	}
+	if err := ensureTables(ctx, s, conn, o.Log); err != nil || ctx.Err() != nil {
+		return err
+	}
+	runner, err := newRunner(s, o, client, topic.NewProducer(client, producer), conn)
+	if err != nil {
+		return err
+	}
+	o.Log.Info("workers are up", "group", s.Process.Group)
+	defer o.Repanic()
+	return runner.Run(ctx)
+}
+
+// newRunner puts the pipelines of all signals together.
+func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn driver.Conn) (*pipeline.Runner, error) {
+	registry, err := processors.Registry()
+	if err != nil {
+		return nil, err
+	}
+	metrics := pipeline.NewWorkerMetrics(o.Registry)
+	stored := chsink.NewMetrics(o.Registry)
+	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
+	runner := &pipeline.Runner{Metrics: metrics}
+	for _, signal := range telemetry.Signals {
+		p := s.Pipelines.Of(signal)
+		chain, err := registry.Build(p.Processors)
+		if err != nil {
+			return nil, fmt.Errorf("pipelines.%s.%w", signal, err)
+		}
+		name := s.Topics.Of(signal)
+		consumer, err := consumers.Consumer(s.group(signal), name, signal, p.Source)
+		if err != nil {
+			return nil, err
+		}
+		runner.Pipelines = append(runner.Pipelines, pipeline.Pipeline{
+			Name: signal.String(), Topic: name, Consumer: consumer,
+			NewWorker: func(_ int32, source pipeline.Source) (*pipeline.Worker, error) {
+				steps, err := chain()
+				if err != nil {
+					return nil, err
+				}
+				return &pipeline.Worker{
+					Source:     source,
+					Decode:     func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) },
+					Processors: steps,
+					Sinks:      newSinks(s, producer, conn, stored),
+					Log:        o.Log,
+					Metrics:    metrics,
+				}, nil
+			},
+		})
+	}
+	return runner, nil
+}
+
+// newSinks makes the sinks of one worker.
+func newSinks(s Settings, producer *topic.Producer, conn driver.Conn, stored *chsink.Metrics) []pipeline.NamedSink {
+	return []pipeline.NamedSink{
+		{Name: "clickhouse", Sink: chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)},
+	}
+}
+
+// retryUntil calls f until it succeeds, logging what stands in the way now and
+// then. It returns nil when ctx ends.
+func retryUntil(ctx context.Context, log *slog.Logger, doing string, f func() error) error {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := f()
+		if err == nil {
+			return nil
+		}
+		if wait >= time.Second {
+			log.Warn("cannot go on yet", "doing", doing, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+// serveHealth serves /metrics and /healthz of a role that has no other port.
+func serveHealth(ctx context.Context, address string, o *observe.Observer) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("opening process.listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving process.listen: %w", err)
+	}
+	return nil
+}

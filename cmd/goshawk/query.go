@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/internal/observe"
+	"github.com/goshawk-observability/goshawk/internal/supervise"
+	"github.com/goshawk-observability/goshawk/query"
+	"github.com/goshawk-observability/goshawk/query/api"
+	"github.com/goshawk-observability/goshawk/query/ledger"
+	"github.com/goshawk-observability/goshawk/telemetry"
+)
+
+func newQuery() *cobra.Command {
+	return command("query", "Answer read-only SQL, the ledger and the first page",
+		`Serves read-only SQL over the ClickHouse HTTP interface, /api/v1/ledger, /api/v1/flow and the first page on
+query.listen; see docs/api.md and docs/sql.md.`,
+		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
+			return runQuery(ctx, s, o, api.Deps{})
+		})
+}
+
+// runQuery runs the query role until ctx ends. Deps brings what the caller
+// knows of components and listeners.
+func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Deps) error {
+	conn, err := clickhouse.Open(s.ClickHouse)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	client, err := kafka.New(s.Kafka)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	deps.Conn, deps.Database, deps.Version = conn, s.ClickHouse.Database, version
+	deps.Topics = s.topicSignals()
+	deps.Kafka = func(ctx context.Context) ([]ledger.KafkaPartition, error) {
+		return kafkaPartitions(ctx, s, client)
+	}
+	server, err := query.New(s.Query, query.Deps{Deps: deps, Gatherer: o.Registry}, o.Registry, o.Log)
+	if err != nil {
+		return err
+	}
+	defer o.Repanic()
+	return server.Run(ctx)
+}
+
+// topicSignals maps the topics of events to their signals.
+func (s *Settings) topicSignals() map[string]string {
+	topics := map[string]string{}
+	for _, signal := range telemetry.Signals {
+		topics[s.Topics.Of(signal)] = signal.String()
+	}
+	return topics
+}
+
+// kafkaTimeout bounds what the page and the audit wait for Kafka.
+const kafkaTimeout = 3 * time.Second
+
+// kafkaPartitions asks Kafka how far the topics and the workers are.
+func kafkaPartitions(ctx context.Context, s Settings, client *kafka.Client) ([]ledger.KafkaPartition, error) {
+	ctx, cancel := context.WithTimeout(ctx, kafkaTimeout)
+	defer cancel()
+	var all []ledger.KafkaPartition
+	var errs []error
+	for _, signal := range telemetry.Signals {
+		topic := s.Topics.Of(signal)
+		// Committed offsets first: read the other way round, a block that is
+		// stored in between would look like negative lag.
+		partitions, err := client.Partitions(ctx, topic)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
+			continue
+		}
+		numbers := make([]int, partitions)
+		for i := range numbers {
+			numbers[i] = i
+		}
+		committed, err := client.Committed(ctx, s.group(signal), topic, numbers...)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
+			continue
+		}
+		offsets, err := client.Offsets(ctx, topic)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
+			continue
+		}
+		for _, c := range committed {
+			if c.Partition < len(offsets) {
+				all = append(all, ledger.KafkaPartition{
+					Topic: topic, Partition: int32(c.Partition), Committed: c.CommittedOffset, End: offsets[c.Partition].Next,
+				})
+			}
+		}
+	}
+	return all, errors.Join(errs...)
+}

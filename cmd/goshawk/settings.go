@@ -1,0 +1,221 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
+	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
+	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/internal/observe"
+	"github.com/goshawk-observability/goshawk/pipeline"
+	"github.com/goshawk-observability/goshawk/processors"
+	"github.com/goshawk-observability/goshawk/query"
+	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+// embedded stands for the address of a part that `goshawk up` runs itself.
+const embedded = "embedded"
+
+// Settings is the whole configuration: one file for all roles.
+type Settings struct {
+	// DataDir holds what the embedded parts keep.
+	DataDir    string               `yaml:"data_dir"`
+	Kafka      kafka.Config         `yaml:"kafka"`
+	Topics     topic.Config         `yaml:"topics"`
+	Producer   kafka.ProducerConfig `yaml:"producer"`
+	ClickHouse clickhouse.Config    `yaml:"clickhouse"`
+	Gateway    gateway.Config       `yaml:"gateway"`
+	Process    ProcessSettings      `yaml:"process"`
+	Pipelines  PipelinesSettings    `yaml:"pipelines"`
+	Sinks      SinksSettings        `yaml:"sinks"`
+	Query      query.Config         `yaml:"query"`
+	Embedded   EmbeddedSettings     `yaml:"embedded"`
+	Observe    observe.Config       `yaml:"observe"`
+}
+
+// EmbeddedSettings are those of the parts that `goshawk up` runs itself.
+type EmbeddedSettings struct {
+	Kafka      broker.Config `yaml:"kafka"`
+	ClickHouse engine.Config `yaml:"clickhouse"`
+}
+
+// ProcessSettings are those of the process role as a whole.
+type ProcessSettings struct {
+	// Listen serves /metrics, /healthz and /readyz of `goshawk process`; empty
+	// for none.
+	Listen string `yaml:"listen"`
+	// Group is the prefix of the consumer groups, one per signal (goshawk-logs
+	// and so on), so that one pipeline's rebalance leaves the others alone. The
+	// members of a group share its topic's partitions.
+	Group string `yaml:"group"`
+	// MaxBuffered bounds the memory of the blocks of all partitions.
+	MaxBuffered config.Bytes `yaml:"max_buffered"`
+}
+
+// SinksSettings are those of the sinks, the same for all pipelines.
+type SinksSettings struct {
+	ClickHouse chsink.Config `yaml:"clickhouse"`
+}
+
+// dialect says where the tables are.
+func (s *Settings) dialect() tables.Dialect {
+	return tables.Dialect{Database: s.ClickHouse.Database, Cluster: s.ClickHouse.Cluster}
+}
+
+// PipelinesSettings has one pipeline per signal.
+type PipelinesSettings struct {
+	Logs    PipelineSettings `yaml:"logs"`
+	Spans   PipelineSettings `yaml:"spans"`
+	Metrics PipelineSettings `yaml:"metrics"`
+}
+
+// Of returns the pipeline of a signal.
+func (p *PipelinesSettings) Of(s telemetry.Signal) *PipelineSettings {
+	return [...]*PipelineSettings{telemetry.Logs: &p.Logs, telemetry.Spans: &p.Spans, telemetry.Metrics: &p.Metrics}[s]
+}
+
+// PipelineSettings are those of the pipeline of one signal.
+type PipelineSettings struct {
+	Source topic.SourceConfig `yaml:"source"`
+	// Processors is the chain, in order: a list of single-entry maps from a
+	// processor's name to its settings.
+	Processors pipeline.Chain `yaml:"processors"`
+}
+
+func defaultSettings() Settings {
+	perSignal := PipelineSettings{Source: topic.DefaultSourceConfig(), Processors: pipeline.Chain{}}
+	s := Settings{
+		DataDir:    "./goshawk-data",
+		Kafka:      kafka.DefaultConfig(),
+		Topics:     topic.DefaultConfig(),
+		Producer:   kafka.DefaultProducerConfig(),
+		ClickHouse: clickhouse.DefaultConfig(),
+		Gateway:    gateway.DefaultConfig(),
+		Process:    ProcessSettings{Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered},
+		Pipelines:  PipelinesSettings{Logs: perSignal, Spans: perSignal, Metrics: perSignal},
+		Sinks:      SinksSettings{ClickHouse: chsink.DefaultConfig()},
+		Query:      query.DefaultConfig(),
+		Embedded:   EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
+		Observe:    observe.DefaultConfig(),
+	}
+	s.Kafka.Brokers = []string{embedded}
+	s.ClickHouse.Addresses = []string{embedded}
+	return s
+}
+
+// Validate says everything that is wrong with the values. It opens nothing.
+func (s *Settings) Validate() error {
+	resolved := *s
+	resolved.resolveAddresses()
+	errs := []error{
+		resolved.Kafka.Validate(),
+		resolved.Topics.Validate(),
+		resolved.ClickHouse.Validate(),
+		resolved.Gateway.Validate(),
+		resolved.Sinks.ClickHouse.Validate(),
+		resolved.Query.Validate(),
+		resolved.Embedded.Kafka.Validate(),
+		resolved.Embedded.ClickHouse.Validate(),
+		resolved.Observe.Validate(),
+	}
+	if err := resolved.Producer.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("producer.%w", err))
+	}
+	for _, signal := range telemetry.Signals {
+		p := resolved.Pipelines.Of(signal)
+		if err := p.Source.Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("pipelines.%s.source.%w", signal, err))
+		}
+		if registry, err := processors.Registry(); err != nil {
+			errs = append(errs, err)
+		} else if _, err := registry.Build(p.Processors); err != nil {
+			errs = append(errs, fmt.Errorf("pipelines.%s.%w", signal, err))
+		}
+	}
+	if s.DataDir == "" {
+		errs = append(errs, errors.New("data_dir: is empty"))
+	}
+	if s.Process.Group == "" {
+		errs = append(errs, errors.New("process.group: is empty"))
+	}
+	return errors.Join(errs...)
+}
+
+// group is the consumer group of a signal.
+func (s *Settings) group(signal telemetry.Signal) string {
+	return s.Process.Group + "-" + signal.String()
+}
+
+// kafkaEmbedded and clickHouseEmbedded report whether the part is run by
+// `goshawk up`.
+func (s *Settings) kafkaEmbedded() bool { return slices.Contains(s.Kafka.Brokers, embedded) }
+func (s *Settings) clickHouseEmbedded() bool {
+	return slices.Contains(s.ClickHouse.Addresses, embedded)
+}
+
+// resolve puts real addresses, directories and passwords in the place of what
+// stands for them. It reads the embedded engine's password, and makes it on
+// the first call.
+func (s *Settings) resolve() error {
+	inside := s.clickHouseEmbedded()
+	s.resolveAddresses()
+	if !inside {
+		return nil
+	}
+	password, err := engine.Password(s.Embedded.ClickHouse.DataDir)
+	if err != nil {
+		return err
+	}
+	s.ClickHouse.Username, s.ClickHouse.Password = engine.User, config.Secret(password)
+	return nil
+}
+
+// resolveAddresses is the part of resolve that opens nothing.
+func (s *Settings) resolveAddresses() {
+	e := &s.Embedded
+	if e.Kafka.DataDir == "" {
+		e.Kafka.DataDir = filepath.Join(s.DataDir, "kafka")
+	}
+	if e.ClickHouse.DataDir == "" {
+		e.ClickHouse.DataDir = filepath.Join(s.DataDir, "clickhouse")
+	}
+	if s.kafkaEmbedded() {
+		s.Kafka.Brokers = []string{e.Kafka.Listen}
+	}
+	inside := s.clickHouseEmbedded()
+	if inside {
+		s.ClickHouse.Addresses = []string{net.JoinHostPort(e.ClickHouse.Listen, strconv.Itoa(e.ClickHouse.NativePort))}
+	}
+	s.Gateway.Topics = s.Topics
+	if inside {
+		s.Query.SQL.HTTPAddresses = []string{net.JoinHostPort(e.ClickHouse.Listen, strconv.Itoa(e.ClickHouse.HTTPPort))}
+	}
+}
+
+// configFlag adds --config to a command.
+func configFlag(c *cobra.Command) *string {
+	return c.Flags().StringP("config", "c", "", "configuration `file` (YAML); every setting has a default")
+}
+
+// loadSettings reads the configuration of a command.
+func loadSettings(path string) (Settings, error) {
+	s := defaultSettings()
+	if err := config.Load(path, &s, os.Environ()); err != nil {
+		return s, err
+	}
+	return s, s.Validate()
+}

@@ -1,0 +1,48 @@
+// Requests to the service that served this page.
+
+let token = sessionStorage.getItem("goshawk-token") ?? "";
+
+export function setToken(text) {
+  token = text;
+  sessionStorage.setItem("goshawk-token", text);
+}
+
+/** NoAnswer is thrown where the service itself cannot be reached. */
+export class NoAnswer extends Error {}
+
+/** Refused is thrown for an answer that is an error; it has a status. */
+export class Refused extends Error {
+  constructor(status, message) { super(message); this.status = status; }
+}
+
+async function ask(path, options = {}, timeout = 10000) {
+  const headers = { Accept: "application/json", ...options.headers };
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), timeout);
+  try {
+    const response = await fetch(path, { ...options, headers, signal: stop.signal, cache: "no-store", credentials: "omit" });
+    const text = await response.text();
+    if (!response.ok) {
+      let message = text;
+      try { message = JSON.parse(text).error.message; } catch { /* as it is */ }
+      throw new Refused(response.status, message || `status ${response.status}`);
+    }
+    return { data: JSON.parse(text), response };
+  } catch (error) {
+    if (error instanceof Refused) throw error;
+    throw new NoAnswer(stop.signal.aborted ? "it took too long" : error.message);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export const flow = async () => (await ask("/api/v1/flow")).data;
+export const ledger = async (verify) => (await ask(`/api/v1/ledger${verify ? "?verify=true" : ""}`, {}, verify ? 300000 : 15000)).data;
+
+/** sql runs a query and returns {meta, data, rows, statistics}, rows as arrays. */
+export async function sql(query, timeout = 40000) {
+  const { data, response } = await ask("/sql?default_format=JSONCompact", { method: "POST", body: query, headers: { "Content-Type": "text/plain" } }, timeout);
+  if (!Array.isArray(data.data) || !Array.isArray(data.meta)) throw new Refused(200, "this page shows results without a FORMAT clause; use curl for others");
+  return { ...data, summary: response.headers.get("X-ClickHouse-Summary") };
+}

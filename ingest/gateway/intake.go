@@ -1,0 +1,151 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+)
+
+// Producer is the way into Kafka. It is safe for concurrent use.
+type Producer interface {
+	// Partitions returns how many partitions the topic has.
+	Partitions(ctx context.Context, topic string) (int, error)
+	// Produce writes the parts and returns nil only when Kafka acknowledged all
+	// of them. The parts and their values belong to the producer until it
+	// returns. An error wraps [topic.ErrFull] where the producer's buffers have
+	// no room, [topic.ErrRefused] where Kafka will never take the parts, and
+	// [topic.ErrUnavailable] where it did not acknowledge in time.
+	Produce(ctx context.Context, parts []topic.Part) error
+}
+
+// intake is what all protocols have in common: it turns the body of an OTLP
+// request into Kafka records and waits until they are safe.
+type intake struct {
+	producer Producer
+	topics   [len(telemetry.Signals)]string
+	limits   otlp.Limits
+	timeout  time.Duration
+	memory   *memory
+	metrics  *metrics
+	log      *slog.Logger
+	// quiet keeps a broker that is away from filling the log.
+	quiet quiet
+	// lastSafe is when Kafka last acknowledged anything, and lastUnsafe when a
+	// request was last refused because Kafka was away; Unix nanoseconds.
+	lastSafe, lastUnsafe atomic.Int64
+
+	works sync.Pool // of *work
+}
+
+// work is the memory that one request needs besides its body.
+type work struct {
+	splitter *otlp.Splitter
+	parts    []topic.Part
+}
+
+// result is what the sender of a request is told.
+type result struct {
+	outcome outcome
+	// message says what is wrong; it is empty where nothing is.
+	message string
+	// rejected is the number of events that were refused in a partial success.
+	rejected int64
+}
+
+// deliver takes the body of one Export request of the tenant. It keeps nothing
+// of the body after it returns. The context of the sender ends when nobody waits
+// for the answer any more.
+func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenant string, body []byte) result {
+	ctx, cancel := context.WithTimeout(sender, in.timeout)
+	defer cancel()
+
+	partitions, err := in.producer.Partitions(ctx, in.topics[signal])
+	if err != nil {
+		return in.notSafe(sender, err)
+	}
+	w := in.work()
+	defer in.works.Put(w)
+
+	// The parts of a request that has to be cut are a copy of it.
+	copied := int64(len(body))
+	if !in.memory.reserve(copied) {
+		return refused(errOverloaded)
+	}
+	defer func() { in.memory.free(copied) }()
+
+	received := time.Now().UnixNano()
+	if err := w.splitter.Split(signal, body, partitions, received); err != nil {
+		return result{outcome: malformed, message: err.Error()}
+	}
+	parts := w.splitter.Parts()
+	if len(parts) == 1 && len(parts[0].Value) == len(body) {
+		in.memory.free(copied) // the only part is the body itself
+		copied = 0
+	}
+	if len(parts) > 0 {
+		id := topic.RequestID(tenant, body)
+		w.parts = w.parts[:0]
+		for i, p := range parts {
+			w.parts = append(w.parts, topic.Part{
+				Topic:     in.topics[signal],
+				Partition: int32(p.Partition),
+				Value:     p.Value,
+				Tenant:    tenant,
+				BatchID:   id.Part(i),
+				Received:  received,
+				Events:    p.Events,
+			})
+		}
+		err := in.producer.Produce(ctx, w.parts)
+		clear(w.parts) // let go of the body
+		if err != nil {
+			return in.notSafe(sender, err)
+		}
+		in.lastSafe.Store(time.Now().UnixNano())
+	}
+	return in.safe(signal, w.splitter)
+}
+
+// safe counts and answers a request whose accepted events Kafka has.
+func (in *intake) safe(signal telemetry.Signal, s *otlp.Splitter) result {
+	in.metrics.accepted[signal].Add(float64(s.Accepted()))
+	rejected := s.Rejected()
+	if rejected == 0 {
+		return result{outcome: accepted, message: s.Message()}
+	}
+	for reason, events := range s.RejectedBy() {
+		in.metrics.reject(signal, reason, events)
+	}
+	return result{outcome: partial, rejected: rejected, message: s.Message()}
+}
+
+// notSafe answers a request that Kafka did not acknowledge, and so may or may
+// not have: the sender has to repeat it, and a repeat is recognised by its id.
+func (in *intake) notSafe(sender context.Context, err error) result {
+	if sender.Err() != nil {
+		return result{outcome: clientGone, message: "the sender did not wait for the answer"}
+	}
+	in.quiet.warn(in.log, "telemetry is refused because kafka does not take it", "error", err)
+	switch {
+	case errors.Is(err, topic.ErrFull):
+		return result{outcome: overloaded, message: "the buffers in front of kafka are full; send again later"}
+	case errors.Is(err, topic.ErrRefused):
+		return result{outcome: internalError, message: "kafka refused the records; the log of the gateway says why"}
+	}
+	in.lastUnsafe.Store(time.Now().UnixNano())
+	return result{outcome: unavailable, message: "kafka did not acknowledge in time; send again later"}
+}
+
+func (in *intake) work() *work {
+	if w, ok := in.works.Get().(*work); ok {
+		return w
+	}
+	return &work{splitter: otlp.NewSplitter(in.limits)}
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package gateway
+
+// inParallel is how many bombs are sent at once.
+const inParallel = 100

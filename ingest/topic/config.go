@@ -1,0 +1,107 @@
+package topic
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/telemetry"
+)
+
+// Config names the topics and says how they are created.
+type Config struct {
+	Logs       string `yaml:"logs"`
+	Spans      string `yaml:"spans"`
+	Metrics    string `yaml:"metrics"`
+	DeadLetter string `yaml:"deadletter"`
+	// Partitions, Replication, Retention, RetentionBytes and MaxMessage are
+	// what topics are created with. Topics that exist are left as they are.
+	Partitions  int `yaml:"partitions"`
+	Replication int `yaml:"replication"`
+	// Retention is how long records are kept; zero leaves it to the brokers.
+	Retention time.Duration `yaml:"retention"`
+	// RetentionBytes bounds each partition; zero leaves it to the brokers.
+	RetentionBytes config.Bytes `yaml:"retention_bytes"`
+	// MaxMessage is the largest record batch that a topic takes.
+	MaxMessage config.Bytes `yaml:"max_message"`
+}
+
+// DefaultConfig has the topic names of the OpenTelemetry collector.
+func DefaultConfig() Config {
+	return Config{
+		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", DeadLetter: "goshawk_deadletter",
+		Partitions: 4, Replication: 1, MaxMessage: 2 << 20,
+	}
+}
+
+// Validate says what is wrong with the configuration.
+func (c Config) Validate() error {
+	seen := map[string]string{}
+	for _, n := range []struct{ key, name string }{
+		{"logs", c.Logs}, {"spans", c.Spans}, {"metrics", c.Metrics}, {"deadletter", c.DeadLetter},
+	} {
+		if !validTopic(n.name) {
+			return fmt.Errorf("topics.%s: %q cannot name a topic", n.key, n.name)
+		}
+		if other, ok := seen[n.name]; ok {
+			return fmt.Errorf("topics.%s: %q is the topic of %s already", n.key, n.name, other)
+		}
+		seen[n.name] = n.key
+	}
+	switch {
+	case c.Partitions < 1 || c.Partitions > 10000:
+		return fmt.Errorf("topics.partitions: %d is not between 1 and 10000", c.Partitions)
+	case c.Replication < 1:
+		return fmt.Errorf("topics.replication: %d is not positive", c.Replication)
+	case c.Retention < 0:
+		return errors.New("topics.retention: is negative")
+	case c.MaxMessage < 1<<20:
+		return fmt.Errorf("topics.max_message: %s is less than 1MiB", c.MaxMessage)
+	}
+	return nil
+}
+
+func validTopic(name string) bool {
+	if name == "" || name == "." || name == ".." || len(name) > 249 {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; !ValidTenant(string(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// Of returns the topic of a signal.
+func (c Config) Of(s telemetry.Signal) string {
+	switch s {
+	case telemetry.Logs:
+		return c.Logs
+	case telemetry.Spans:
+		return c.Spans
+	default:
+		return c.Metrics
+	}
+}
+
+// Topics lists all topics as they should be.
+func (c Config) Topics() []kafka.Topic {
+	var all []kafka.Topic
+	for _, name := range []string{c.Logs, c.Spans, c.Metrics, c.DeadLetter} {
+		t := kafka.Topic{Name: name, Partitions: c.Partitions, Replication: c.Replication, Configs: map[string]string{
+			"max.message.bytes": strconv.FormatUint(uint64(c.MaxMessage), 10),
+		}}
+		if c.Retention > 0 {
+			t.Configs["retention.ms"] = strconv.FormatInt(c.Retention.Milliseconds(), 10)
+		}
+		if c.RetentionBytes > 0 {
+			t.Configs["retention.bytes"] = strconv.FormatUint(uint64(c.RetentionBytes), 10)
+		}
+		all = append(all, t)
+	}
+	return all
+}

@@ -1,0 +1,70 @@
+package archtest
+
+// Rules say which folder may import which.
+type Rules struct {
+	// Zones are tried in order; the first whose pattern matches a folder decides.
+	Zones []Zone
+	// Restricted are the packages of others that only some folders may import.
+	Restricted []Restricted
+}
+
+// Zone is a part of the tree whose packages follow one rule. Patterns are
+// folders of the module in which "*" stands for one path element and "/..." at
+// the end for everything below, and the folder itself.
+type Zone struct {
+	Pattern string
+	// Own lets the packages of one match of the pattern import each other:
+	// processors/a may import processors/a/b, but not processors/c.
+	Own bool
+	// Tests says that the zone does not ship, and may use packages for tests.
+	Tests bool
+	// Allowed lists what else of this module the zone may import.
+	Allowed []string
+}
+
+// Restricted is a package of another module, with all below it.
+type Restricted struct {
+	Import string
+	Only   []string
+}
+
+// Goshawk are the rules of this module.
+func Goshawk() Rules {
+	return Rules{
+		Zones: []Zone{
+			{Pattern: "telemetry"},
+			{Pattern: "telemetry/otlp/...", Own: true, Allowed: []string{"telemetry", "internal/config"}},
+			{Pattern: "telemetry/tables/...", Own: true, Allowed: []string{"telemetry"}},
+			// The registry reads the settings of processors, of which it knows nothing.
+			{Pattern: "pipeline/...", Own: true, Allowed: []string{"telemetry", "internal/config"}},
+			// The folder itself holds the registry, the one place that knows them all.
+			{Pattern: "processors", Allowed: []string{"telemetry", "pipeline", "processors/*"}},
+			{Pattern: "processors/*/...", Own: true, Allowed: []string{"telemetry", "pipeline"}},
+			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic"}},
+			{Pattern: "sinks/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/..."}},
+			{Pattern: "query/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "internal/...", "dashboards/web"}},
+			{Pattern: "dashboards/web/...", Own: true},
+			{Pattern: "dashboards/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "internal/..."}},
+			{Pattern: "internal/...", Own: true},
+			// The harness is no package that the product imports, as the generator is.
+			{Pattern: "benchmarks/harness/...", Own: true, Tests: true, Allowed: []string{"benchmarks/...", "telemetry/...", "internal/...", "test/..."}},
+			{Pattern: "benchmarks/...", Own: true, Allowed: []string{
+				"telemetry/...", "pipeline/...", "processors/...", "ingest/...", "sinks/...", "query/...",
+				"dashboards/...", "internal/...", "deploy/...",
+			}},
+			{Pattern: "cmd/...", Allowed: []string{"..."}},
+			{Pattern: "deploy/...", Own: true},
+			{Pattern: "test/...", Allowed: []string{"..."}},
+		},
+		Restricted: []Restricted{
+			{Import: "github.com/segmentio/kafka-go", Only: []string{"internal/kafka/...", "ingest/topic/...", "benchmarks/..."}},
+			{Import: "github.com/ClickHouse/clickhouse-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "query/...", "benchmarks/..."}},
+			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "benchmarks/..."}},
+			{Import: "github.com/twmb/franz-go/pkg/kfake", Only: []string{"internal/embedded/..."}},
+			{Import: "github.com/ebitengine/purego", Only: []string{"internal/embedded/..."}},
+			// pdata costs several times what our own rows cost; it is the oracle in
+			// tests, and reads JSON at the gateway, which is not a hot path.
+			{Import: "go.opentelemetry.io/collector/pdata", Only: []string{"ingest/gateway/...", "ingest/agent/...", "benchmarks/..."}},
+		},
+	}
+}

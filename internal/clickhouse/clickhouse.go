@@ -1,0 +1,86 @@
+// Package clickhouse opens connections to ClickHouse over its native protocol.
+//
+// It must not know any table: those are in telemetry/tables.
+package clickhouse
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// Open makes a pool of connections. It does not connect: the first statement
+// does, so that a server that is away for the moment is no error here.
+func Open(c Config) (driver.Conn, error) {
+	password, err := c.Password.Value()
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	encryption, err := c.TLS.load()
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Protocol: clickhouse.Native,
+		Addr:     c.Addresses,
+		Auth: clickhouse.Auth{
+			Database: "", // statements name it; it need not exist yet
+			Username: c.Username,
+			Password: password,
+		},
+		TLS:             encryption,
+		DialTimeout:     c.DialTimeout,
+		ReadTimeout:     c.Timeout,
+		MaxOpenConns:    c.MaxConns,
+		MaxIdleConns:    c.MaxConns,
+		ConnMaxLifetime: time.Hour,
+		Compression:     c.compression(),
+		// A block is sent in pieces of about this size, column by column.
+		MaxCompressionBuffer: 1 << 20,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	return conn, nil
+}
+
+// compression returns the method for what is sent and received.
+func (c *Config) compression() *clickhouse.Compression {
+	method := c.Compression
+	if method == "auto" {
+		method = "lz4"
+		if loopback(c.Addresses) {
+			method = "none"
+		}
+	}
+	switch method {
+	case "lz4":
+		return &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	case "zstd":
+		return &clickhouse.Compression{Method: clickhouse.CompressionZSTD}
+	}
+	return &clickhouse.Compression{Method: clickhouse.CompressionNone}
+}
+
+// loopback reports whether all addresses are on this machine.
+func loopback(addresses []string) bool {
+	for _, a := range addresses {
+		host, _, err := net.SplitHostPort(a)
+		if err != nil {
+			return false
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Conn is a pool of connections. It is safe for concurrent use.
+type Conn = driver.Conn
+
+// Named binds a value to a name in a statement: {name:Type}.
+func Named(name string, value any) driver.NamedValue { return clickhouse.Named(name, value) }

@@ -1,0 +1,403 @@
+package broker_test
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net"
+	"os"
+	"reflect"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker/brokertest"
+)
+
+// abuseRounds is how many connections each kind of abuse makes. A longer run:
+// GOSHAWK_ABUSE_ROUNDS=100000 go test -run Abuse.
+func abuseRounds(n int) int {
+	if text := os.Getenv("GOSHAWK_ABUSE_ROUNDS"); text != "" {
+		if more, err := strconv.Atoi(text); err == nil {
+			return more
+		}
+	}
+	return n
+}
+
+// hostile is a source of requests that no honest client sends.
+type hostile struct {
+	*rand.Rand
+	names []string
+}
+
+func newHostile(seed uint64) *hostile {
+	return &hostile{rand.New(rand.NewPCG(seed, 1)), []string{"", "topic", "group", "other", ".", "..", "a/b", "\x00", "é", "goshawk_state", "consumer", "range", "m"}}
+}
+
+// value fills v with something that decodes but need not make sense.
+func (h *hostile) value(v reflect.Value, depth int) {
+	numbers := []int64{0, 1, -1, 2, 3, 4, 7, 100, math.MaxInt8, math.MaxInt16, math.MaxInt32, math.MinInt32, math.MaxInt64, math.MinInt64}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(h.IntN(2) == 0)
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		v.SetInt(numbers[h.IntN(len(numbers))])
+	case reflect.Uint16, reflect.Uint32:
+		v.SetUint(uint64(numbers[h.IntN(len(numbers))]))
+	case reflect.Float64:
+		v.SetFloat(h.NormFloat64())
+	case reflect.String:
+		v.SetString(h.names[h.IntN(len(h.names))])
+	case reflect.Pointer:
+		if h.IntN(3) > 0 {
+			v.Set(reflect.New(v.Type().Elem()))
+			h.value(v.Elem(), depth+1)
+		}
+	case reflect.Array:
+		for i := range v.Len() {
+			v.Index(i).SetUint(h.Uint64() & 0xff)
+		}
+	case reflect.Slice:
+		n := h.IntN(4)
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			b := make([]byte, h.IntN(80))
+			for i := range b {
+				b[i] = byte(h.Uint32())
+			}
+			v.SetBytes(b)
+			return
+		}
+		if depth > 6 {
+			n = 0
+		}
+		v.Set(reflect.MakeSlice(v.Type(), n, n))
+		for i := range n {
+			h.value(v.Index(i), depth+1)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "Version" && f.Name != "UnknownTags" {
+				h.value(v.Field(i), depth+1)
+			}
+		}
+	}
+}
+
+// header returns the bytes of a request before its body.
+func header(key, version int16, flexible bool) []byte {
+	b := make([]byte, 4, 64)
+	b = binary.BigEndian.AppendUint16(b, uint16(key))
+	b = binary.BigEndian.AppendUint16(b, uint16(version))
+	b = binary.BigEndian.AppendUint32(b, 7)
+	b = append(b, 0, 1, 'h')
+	if flexible {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func sized(b []byte) []byte {
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	return b
+}
+
+// request makes a request that decodes; what it asks for is arbitrary.
+func (h *hostile) request() []byte {
+	served := []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 37, 42, 44, 47, 60, 68, 69, 75}
+	for {
+		key := served[h.IntN(len(served))]
+		if h.IntN(20) == 0 {
+			key = int16(h.IntN(93))
+		}
+		req := kmsg.RequestForKey(key)
+		if req == nil {
+			continue
+		}
+		req.SetVersion(int16(h.IntN(int(req.MaxVersion()) + 1)))
+		if key == 0 {
+			req.SetVersion(int16(3 + h.IntN(10)))
+		}
+		h.value(reflect.ValueOf(req).Elem(), 0)
+		if produce, ok := req.(*kmsg.ProduceRequest); ok {
+			for i := range produce.Topics {
+				for j := range produce.Topics[i].Partitions {
+					produce.Topics[i].Partitions[j].Records = h.records()
+				}
+			}
+		}
+		if fetch, ok := req.(*kmsg.FetchRequest); ok && h.IntN(2) == 0 {
+			fetch.MaxWaitMillis = 1
+		}
+		return sized(req.AppendTo(header(key, req.GetVersion(), req.IsFlexible())))
+	}
+}
+
+// records makes the bytes of a batch whose fields are arbitrary.
+func (h *hostile) records() []byte {
+	var batch kmsg.RecordBatch
+	h.value(reflect.ValueOf(&batch).Elem(), 0)
+	batch.Magic = 2
+	if h.IntN(2) == 0 {
+		batch.LastOffsetDelta = batch.NumRecords - 1
+	}
+	encoded := batch.AppendTo(nil)
+	if h.IntN(4) > 0 {
+		binary.BigEndian.PutUint64(encoded, 0)
+		binary.BigEndian.PutUint32(encoded[8:], uint32(len(encoded)-12))
+		binary.BigEndian.PutUint32(encoded[17:], crc32.Checksum(encoded[21:], crc32.MakeTable(crc32.Castagnoli)))
+		if h.IntN(4) > 0 {
+			return encoded
+		}
+	}
+	return encoded[:len(encoded)-h.IntN(2)*h.IntN(len(encoded))]
+}
+
+// mutate damages a request: bytes changed, cut or announced wrongly.
+func (h *hostile) mutate(b []byte) []byte {
+	for range 1 + h.IntN(4) {
+		switch h.IntN(4) {
+		case 0:
+			b[4+h.IntN(len(b)-4)] = byte(h.Uint32())
+		case 1:
+			b = b[:4+max(1, h.IntN(len(b)-4))]
+		case 2:
+			at := 4 + h.IntN(len(b)-4)
+			b = append(b[:at:at], append([]byte{0xff, 0xff, 0xff, 0x7f}, b[at:]...)...)
+		case 3:
+			b[4+h.IntN(min(4, len(b)-4))] = byte(h.Uint32())
+		}
+	}
+	sized(b)
+	if h.IntN(8) == 0 {
+		b[h.IntN(4)] = byte(h.Uint32())
+	}
+	return b
+}
+
+// send writes b on a new connection and reads whatever comes for a moment.
+func send(addr string, parts ...[]byte) {
+	conn, err := net.DialTimeout("tcp", addr, 5*time.Second)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(100 * time.Millisecond))
+	for _, b := range parts {
+		if _, err := conn.Write(b); err != nil {
+			return
+		}
+	}
+	_ = conn.(*net.TCPConn).CloseWrite()
+	_, _ = io.Copy(io.Discard, conn)
+	if len(parts)%2 == 0 {
+		_ = conn.(*net.TCPConn).SetLinger(0)
+	}
+}
+
+func TestAbuseOfThePortEndsNothing(t *testing.T) {
+	b := brokertest.StartProcess(t, func(c *broker.Config) {
+		c.RequestTimeout = time.Second
+		c.MaxConnections = 64
+	})
+	c := client(t, b.Addr)
+	createTopic(t, c, "kept", 2)
+	mustProduce(t, c, "kept", 0, []byte("kept"))
+	commit(t, c, "held", "kept", 0, 1, "plan")
+	createTopic(t, c, "topic", 2)
+
+	kinds := map[string]func(h *hostile){
+		"noise": func(h *hostile) {
+			noise := make([]byte, 1+h.IntN(4000))
+			for i := range noise {
+				noise[i] = byte(h.Uint32())
+			}
+			send(b.Addr, noise)
+		},
+		"HTTP": func(h *hostile) { send(b.Addr, []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")) },
+		"TLS": func(h *hostile) {
+			send(b.Addr, []byte{0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3}, []byte("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"))
+		},
+		"unknown key": func(h *hostile) {
+			send(b.Addr, sized(append(header(int16(h.Uint32()), int16(h.IntN(3)), false), "body"...)))
+		},
+		"every key and version, empty body": func(h *hostile) {
+			for key := range int16(93) {
+				if req := kmsg.RequestForKey(key); req != nil {
+					req.SetVersion(int16(h.IntN(int(req.MaxVersion()) + 2)))
+					send(b.Addr, sized(header(key, req.GetVersion(), req.IsFlexible())))
+				}
+			}
+		},
+		"lying arrays": func(h *hostile) {
+			body := header(int16(h.IntN(70)), int16(h.IntN(12)), h.IntN(2) == 0)
+			for range h.IntN(200_000) {
+				body = append(body, byte(h.IntN(3))*0x7f)
+			}
+			send(b.Addr, sized(body))
+		},
+		"arbitrary requests": func(h *hostile) { send(b.Addr, h.request(), h.request(), h.request()) },
+		"damaged requests":   func(h *hostile) { send(b.Addr, h.mutate(h.request()), h.mutate(h.request())) },
+	}
+	for name, abuse := range kinds {
+		t.Run(name, func(t *testing.T) {
+			rounds := abuseRounds(60)
+			if name == "every key and version, empty body" {
+				rounds = min(rounds, 20)
+			}
+			for i := range rounds {
+				abuse(newHostile(uint64(i)))
+				select {
+				case <-b.Done():
+					t.Fatalf("the broker died in round %d\n%s", i, b.Output())
+				default:
+				}
+			}
+		})
+	}
+	if first, end := offsets(t, c, "kept", 0); first != 0 || end < 1 {
+		t.Errorf("partition holds [%d,%d) after the abuse, want the first record kept", first, end)
+	}
+	if offset, metadata := committed(t, c, "held", "kept", 0); offset != 1 || metadata != "plan" {
+		t.Errorf("commit is %d %q after the abuse", offset, metadata)
+	}
+	b.Restart(t)
+	if first, end := offsets(t, c, "kept", 0); first != 0 || end < 1 {
+		t.Errorf("partition holds [%d,%d) after a restart, want the first record kept", first, end)
+	}
+}
+
+func TestSlowAndManyConnections(t *testing.T) {
+	b := brokertest.StartProcess(t, func(c *broker.Config) {
+		c.RequestTimeout = 500 * time.Millisecond
+		c.MaxConnections = 20
+	})
+	// Each announces a request of 10 MiB, sends a part and waits: a slow loris.
+	var lazy []net.Conn
+	for range 50 {
+		conn, err := net.Dial("tcp", b.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		part := header(0, 9, true)
+		binary.BigEndian.PutUint32(part, 10<<20)
+		_, _ = conn.Write(part)
+		lazy = append(lazy, conn)
+	}
+	for i, conn := range lazy {
+		_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if n, err := conn.Read(make([]byte, 1)); n != 0 || err == nil || os.IsTimeout(err) {
+			t.Fatalf("connection %d: read %d bytes, %v; want it closed by the broker", i, n, err)
+		}
+	}
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1)
+	mustProduce(t, c, "topic", 0, []byte("served again"))
+}
+
+func TestForbiddenRequestsAreAnswered(t *testing.T) {
+	b := brokertest.Start(t)
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1)
+	mustProduce(t, c, "topic", 0, []byte("kept"))
+
+	ask := func(req kmsg.Request) kmsg.Response {
+		t.Helper()
+		conn, err := net.Dial("tcp", b.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		if _, err := conn.Write(sized(req.AppendTo(header(req.Key(), req.GetVersion(), req.IsFlexible())))); err != nil {
+			t.Fatal(err)
+		}
+		size := make([]byte, 4)
+		if _, err := io.ReadFull(conn, size); err != nil {
+			t.Fatalf("%T: %v", req, err)
+		}
+		answer := make([]byte, binary.BigEndian.Uint32(size))
+		if _, err := io.ReadFull(conn, answer); err != nil {
+			t.Fatalf("%T: %v", req, err)
+		}
+		response := req.ResponseKind()
+		skip := 4
+		if response.IsFlexible() {
+			skip++
+		}
+		if err := response.ReadFrom(answer[skip:]); err != nil {
+			t.Fatalf("%T: %v", req, err)
+		}
+		return response
+	}
+
+	trim := kmsg.NewPtrDeleteRecordsRequest()
+	trim.SetVersion(2)
+	trim.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "topic", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: 0, Offset: -1}}}}
+	if code := ask(trim).(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0].ErrorCode; code != 44 {
+		t.Errorf("deleting records: code %d, want POLICY_VIOLATION", code)
+	}
+	create := func(name string, partitions int32) int16 {
+		req := kmsg.NewPtrCreateTopicsRequest()
+		req.SetVersion(5)
+		topic := kmsg.NewCreateTopicsRequestTopic()
+		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+		req.Topics = append(req.Topics, topic)
+		return ask(req).(*kmsg.CreateTopicsResponse).Topics[0].ErrorCode
+	}
+	for _, test := range []struct {
+		name       string
+		partitions int32
+		want       int16
+	}{
+		{"many", math.MaxInt32, 37}, {"..", 1, 17}, {"a/b", 1, 17}, {"", 1, 17}, {"none", 0, 37}, {"fine", 3, 0},
+	} {
+		if got := create(test.name, test.partitions); got != test.want {
+			t.Errorf("creating topic %q with %d partitions: code %d, want %d", test.name, test.partitions, got, test.want)
+		}
+	}
+	transaction := kmsg.NewPtrInitProducerIDRequest()
+	transaction.SetVersion(4)
+	transaction.TransactionalID = kmsg.StringPtr("tx")
+	if code := ask(transaction).(*kmsg.InitProducerIDResponse).ErrorCode; code != 53 {
+		t.Errorf("beginning a transaction: code %d, want TRANSACTIONAL_ID_AUTHORIZATION_FAILED", code)
+	}
+	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
+	alter.SetVersion(1)
+	for _, resource := range []struct {
+		kind kmsg.ConfigResourceType
+		of   string
+		key  string
+		want int16
+	}{
+		{kmsg.ConfigResourceTypeBroker, "", "log.retention.bytes", 44},
+		{kmsg.ConfigResourceTypeBroker, "", "log.segment.bytes", 44},
+		{kmsg.ConfigResourceTypeGroupConfig, "g", "consumer.session.timeout.ms", 42},
+		{kmsg.ConfigResourceTypeTopic, "topic", "segment.bytes", 44},
+		{kmsg.ConfigResourceTypeTopic, "topic", "retention.ms", 0},
+	} {
+		one := kmsg.NewIncrementalAlterConfigsRequestResource()
+		one.ResourceType, one.ResourceName = resource.kind, resource.of
+		change := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
+		change.Name, change.Value = resource.key, kmsg.StringPtr("600000")
+		one.Configs = append(one.Configs, change)
+		alter.Resources = []kmsg.IncrementalAlterConfigsRequestResource{one}
+		if code := ask(alter).(*kmsg.IncrementalAlterConfigsResponse).Resources[0].ErrorCode; code != resource.want {
+			t.Errorf("setting %s of %s %q: code %d, want %d", resource.key, resource.kind, resource.of, code, resource.want)
+		}
+	}
+	versions := kmsg.NewPtrApiVersionsRequest()
+	versions.SetVersion(0)
+	for _, key := range ask(versions).(*kmsg.ApiVersionsResponse).ApiKeys {
+		switch name := kmsg.NameForKey(key.ApiKey); name {
+		case "EndTxn", "AddPartitionsToTxn", "CreateACLs", "ShareFetch", "AlterConfigs":
+			t.Errorf("%s is advertised", name)
+		}
+	}
+}

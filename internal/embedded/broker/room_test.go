@@ -1,0 +1,273 @@
+package broker_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker/brokertest"
+)
+
+// small makes a log of 4 MiB in segments of 64 KiB.
+func small(c *broker.Config) {
+	c.MaxLogBytes = 4 << 20
+	c.SegmentBytes = 64 << 10
+	c.MaxRecordBytes = 128 << 10
+}
+
+// noise is a record that no compression makes smaller.
+func noise(size int) []byte {
+	b := make([]byte, size)
+	for i := range b {
+		b[i] = byte(rand.Uint32())
+	}
+	return b
+}
+
+// fill produces records of 20 KB until the broker refuses one, or count have
+// been stored, and returns how many were stored.
+func fill(t testing.TB, c *kafka.Client, topic string, count int) (stored int, refusal error) {
+	t.Helper()
+	record := noise(20_000)
+	for stored < count {
+		_, err := produce(c, topic, 0, record)
+		var code kafka.Error
+		switch {
+		case err == nil:
+			stored++
+		case errors.As(err, &code):
+			return stored, err
+		default:
+			t.Fatal(err)
+		}
+	}
+	return stored, nil
+}
+
+func logBytes(t testing.TB, dir string) int64 {
+	t.Helper()
+	var sum int64
+	err := filepath.Walk(filepath.Join(dir, "partitions"), func(_ string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() {
+			sum += info.Size()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+func TestOldSegmentsGoOnceReadByAll(t *testing.T) {
+	b := brokertest.StartProcess(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1)
+	commit(t, c, "reader", "topic", 0, 0, "")
+	// Five times the log, read as it is written.
+	for round := range 25 {
+		again(t, func() error { _, err := fill(t, c, "topic", 40); return err })
+		_, end := offsets(t, c, "topic", 0)
+		commit(t, c, "reader", "topic", 0, end, fmt.Sprint(round))
+		if size := logBytes(t, b.DataDir); size > 5<<20 {
+			t.Fatalf("the log has %d bytes, above its limit of 4 MiB", size)
+		}
+	}
+	first, end := offsets(t, c, "topic", 0)
+	if first == 0 || end < 1000 {
+		t.Fatalf("partition holds [%d,%d), want the beginning gone and 1000 records written", first, end)
+	}
+	// Offsets go on where they were, whatever way the broker ends, and so do
+	// the partition's first record and the group.
+	for _, stop := range []func(){b.Stop, b.Kill9} {
+		stop()
+		b.Restart(t)
+		f, e := offsets(t, c, "topic", 0)
+		if f < first || e != end {
+			t.Fatalf("partition holds [%d,%d) after a restart, held [%d,%d)", f, e, first, end)
+		}
+		if got := mustProduce(t, c, "topic", 0, []byte("next")); got != end {
+			t.Fatalf("next record got offset %d, want %d", got, end)
+		}
+		end++
+		readAll(t, c, "topic", 0, func(int64, []byte) {})
+	}
+}
+
+func TestUnreadRecordsAreKeptAndWritersRefused(t *testing.T) {
+	b := brokertest.Start(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1)
+	createTopic(t, c, "goshawk_deadletter", 1)
+	again(t, func() error { _, err := fill(t, c, "topic", 20); return err })
+	commit(t, c, "slow", "topic", 0, 10, "")
+
+	stored, refusal := fill(t, c, "topic", 1000)
+	if !errors.Is(refusal, kafka.KafkaStorageError) || !kafka.KafkaStorageError.Temporary() {
+		t.Fatalf("after %d records: %v, want a refusal that can be retried", stored, refusal)
+	}
+	time.Sleep(1500 * time.Millisecond) // the keeper has looked by now
+	more, _ := fill(t, c, "topic", 1000)
+	stored += more
+	first, end := offsets(t, c, "topic", 0)
+	if first > 10 || end != int64(20+stored) {
+		t.Fatalf("partition holds [%d,%d) of %d records; the group has read up to 10", first, end, 20+stored)
+	}
+	// What the consumer itself writes is let through, or it could never read on.
+	if n, err := fill(t, c, "goshawk_deadletter", 5); err != nil {
+		t.Fatalf("dead letter %d: %v", n, err)
+	}
+	// Another group that has read everything does not help.
+	commit(t, c, "fast", "topic", 0, end, "")
+	time.Sleep(1500 * time.Millisecond)
+	if more, _ := fill(t, c, "topic", 1000); more > 10 {
+		t.Fatalf("%d records were taken while the slow group holds a full log", more)
+	}
+	if first, _ := offsets(t, c, "topic", 0); first > 10 {
+		t.Fatalf("records up to %d were deleted; a group has read up to 10", first)
+	}
+	_, end = offsets(t, c, "topic", 0)
+	commit(t, c, "slow", "topic", 0, end, "")
+	mustProduce(t, c, "topic", 0, []byte("room again"))
+	if f, _ := offsets(t, c, "topic", 0); f == 0 {
+		t.Fatal("nothing was deleted although all groups have read it")
+	}
+}
+
+func TestTopicsWaitForTheirFirstGroup(t *testing.T) {
+	b := brokertest.Start(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "otlp_logs", 1)
+	createTopic(t, c, "scratch", 1)
+	stored, refusal := fill(t, c, "otlp_logs", 1000)
+	if refusal == nil {
+		t.Fatalf("%d records were taken that no group has begun to read", stored)
+	}
+	if first, _ := offsets(t, c, "otlp_logs", 0); first != 0 {
+		t.Fatalf("unread records up to %d were deleted", first)
+	}
+	commit(t, c, "reader", "otlp_logs", 0, int64(stored), "")
+	// A topic that nobody ever reads is a ring.
+	for range 20 {
+		again(t, func() error { _, err := fill(t, c, "scratch", 40); return err })
+	}
+	if first, end := offsets(t, c, "scratch", 0); first == 0 || end < 800 {
+		t.Fatalf("scratch holds [%d,%d), want its beginning gone", first, end)
+	}
+}
+
+func TestManySmallRecordsAreBounded(t *testing.T) {
+	b := brokertest.Start(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1)
+	commit(t, c, "slow", "topic", 0, 0, "")
+	// Each batch costs the broker memory, so that 4 MiB of the smallest batches
+	// must be refused long before they have 4 MiB of bytes.
+	for i := range 10_000 {
+		if _, err := produce(c, "topic", 0, []byte("x")); err != nil {
+			if i < 2000 {
+				t.Fatalf("record %d: %v", i, err)
+			}
+			return
+		}
+	}
+	t.Fatal("10000 batches fit into 4 MiB; each counts for 1 KiB at least")
+}
+
+func TestTopicRetentionSparesTheUnread(t *testing.T) {
+	b := brokertest.Start(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "topic", 1, kafka.ConfigEntry{ConfigName: "retention.bytes", ConfigValue: "200000"},
+		kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "1"}, kafka.ConfigEntry{ConfigName: "segment.bytes", ConfigValue: "1"})
+	commit(t, c, "reader", "topic", 0, 0, "")
+	again(t, func() error { _, err := fill(t, c, "topic", 50); return err })
+	time.Sleep(1500 * time.Millisecond)
+	if first, _ := offsets(t, c, "topic", 0); first != 0 {
+		t.Fatalf("unread records up to %d were deleted", first)
+	}
+	commit(t, c, "reader", "topic", 0, 50, "")
+	again(t, func() error {
+		mustProduce(t, c, "topic", 0, []byte("look"))
+		if first, _ := offsets(t, c, "topic", 0); first < 40 {
+			return fmt.Errorf("the partition still begins at %d", first)
+		}
+		return nil
+	})
+}
+
+// smallDisk mounts a file system of its own, since filling the machine's disk
+// would disturb others.
+func smallDisk(t *testing.T, size string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
+		t.Skipf("SKIPPED, needs the right to mount a small file system: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+func TestDiskFull(t *testing.T) {
+	for _, minFree := range []config.Bytes{4 << 20, 0} {
+		t.Run(fmt.Sprintf("min_free_bytes=%d", minFree), func(t *testing.T) {
+			disk := smallDisk(t, "16m")
+			b := brokertest.StartProcess(t, func(c *broker.Config) {
+				c.DataDir = filepath.Join(disk, "kafka")
+				c.SegmentBytes = 256 << 10
+				c.MinFreeBytes = minFree
+			})
+			c := client(t, b.Addr)
+			createTopic(t, c, "topic", 1)
+			commit(t, c, "group", "topic", 0, 0, "")
+			ballast := filepath.Join(disk, "ballast")
+			if err := os.WriteFile(ballast, make([]byte, 6<<20), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second) // the keeper has looked by now
+			stored, refusal := fill(t, c, "topic", 10_000)
+			if refusal == nil {
+				t.Fatalf("%d records of 20 KB were taken on a disk of 16 MiB", stored)
+			}
+			if minFree > 0 && !errors.Is(refusal, kafka.KafkaStorageError) {
+				t.Fatalf("refused after %d records with %v, want one that says so before the disk is full", stored, refusal)
+			}
+			for i := range 200 {
+				// With no room kept free a commit may fail; it must not damage
+				// those before and after it.
+				_, _ = c.OffsetCommit(context.Background(), &kafka.OffsetCommitRequest{
+					GroupID: "group", GenerationID: -1,
+					Topics: map[string][]kafka.OffsetCommit{"topic": {{Partition: 0, Offset: int64(i % stored), Metadata: string(bytes.Repeat([]byte("m"), 1000))}}},
+				})
+			}
+			if err := os.Remove(ballast); err != nil {
+				t.Fatal(err)
+			}
+			end := mustProduce(t, c, "topic", 0, []byte("room again"))
+			if end < int64(stored) {
+				t.Fatalf("next record got offset %d after %d records", end, stored)
+			}
+			commit(t, c, "group", "topic", 0, 42, "kept")
+			b.Kill9()
+			b.Restart(t)
+			if offset, metadata := committed(t, c, "group", "topic", 0); offset != 42 || metadata != "kept" {
+				t.Errorf("the commit after the full disk is %d %q, want 42", offset, metadata)
+			}
+			records := 0
+			readAll(t, c, "topic", 0, func(int64, []byte) { records++ })
+			if records < stored+1 {
+				t.Errorf("%d records are left of %d acknowledged", records, stored+1)
+			}
+		})
+	}
+}

@@ -1,0 +1,6 @@
+//go:build !invariants
+
+package kafka
+
+// poison does nothing: released memory keeps its content.
+func poison([]byte) {}

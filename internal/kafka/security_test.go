@@ -1,0 +1,161 @@
+package kafka_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+)
+
+// certificate makes a certificate for localhost, signed by itself.
+func certificate(t *testing.T) (certFile, keyFile string, cert tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"broker.test"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
+	certFile, keyFile = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for name, text := range map[string][]byte{certFile: certPEM, keyFile: keyPEM} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cert, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
+		t.Fatal(err)
+	}
+	return certFile, keyFile, cert
+}
+
+// exchange produces, fetches and joins a group.
+func exchange(t *testing.T, cfg kafka.Config) error {
+	t.Helper()
+	client, err := kafka.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	topic := kafkatest.Unique("secure")
+	if _, err := client.EnsureTopics(ctx, []kafka.Topic{{Name: topic, Partitions: 1, Replication: 1}}); err != nil {
+		return err
+	}
+	p := newProducer(t, client, nil)
+	defer p.Close()
+	if err := p.Produce(ctx, []kafka.Record{{Topic: topic, Value: []byte("x")}}); err != nil {
+		return err
+	}
+	if n := len(read(t, client, topic, 0)); n != 1 {
+		t.Errorf("%d records, want 1", n)
+	}
+	dialer, hangup := client.Dialer()
+	defer hangup()
+	group, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{
+		ID: kafkatest.Unique("group"), Brokers: cfg.Brokers, Topics: []string{topic}, Dialer: dialer,
+	})
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	_, err = group.Next(ctx)
+	return err
+}
+
+func TestSASL(t *testing.T) {
+	const user, password = "goshawk", "s3cret, with \"quotes\""
+	for _, mechanism := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			cluster := kafkatest.Embedded(t, kfake.EnableSASL(), kfake.Superuser(strings.ToUpper(mechanism), user, password))
+			file := filepath.Join(t.TempDir(), "password")
+			if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg := cluster.Config()
+			cfg.SASL = kafka.SASL{Mechanism: mechanism, Username: user, Password: config.Secret("file:" + file)}
+			if err := exchange(t, cfg); err != nil {
+				t.Fatal(err)
+			}
+			cfg.SASL.Password = "wrong"
+			cfg.RequestTimeout = 2 * time.Second
+			if err := exchange(t, cfg); err == nil {
+				t.Error("a wrong password is accepted")
+			}
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	certFile, keyFile, cert := certificate(t)
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf(t, cert))
+	cluster := kafkatest.Embedded(t, kfake.TLS(&tls.Config{
+		Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+	}))
+	good := cluster.Config()
+	good.RequestTimeout = 2 * time.Second
+	good.TLS = kafka.TLS{Enabled: true, CAFile: certFile, CertFile: certFile, KeyFile: keyFile}
+	if err := exchange(t, good); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*kafka.TLS){
+		"no client certificate": func(c *kafka.TLS) { c.CertFile, c.KeyFile = "", "" },
+		"unknown authority":     func(c *kafka.TLS) { c.CAFile = "" },
+		"wrong name":            func(c *kafka.TLS) { c.ServerName = "other.test" },
+		"plain text":            func(c *kafka.TLS) { c.Enabled = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := good
+			change(&cfg.TLS)
+			if err := exchange(t, cfg); err == nil {
+				t.Error("the connection is accepted")
+			}
+		})
+	}
+	good.TLS.ServerName = "broker.test"
+	if err := exchange(t, good); err != nil {
+		t.Error(err)
+	}
+}
+
+func leaf(t *testing.T, c tls.Certificate) *x509.Certificate {
+	t.Helper()
+	parsed, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}

@@ -1,0 +1,51 @@
+package query
+
+import (
+	"net/http"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct{ requests *prometheus.CounterVec }
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "goshawk_query_requests_total",
+		Help: "Requests to the query service, by route and HTTP status.",
+	}, []string{"route", "status"})}
+	reg.MustRegister(m.requests)
+	return m
+}
+
+// routes bounds the label route.
+var routes = map[string]bool{
+	"/": true, "/sql": true, "/api/v1/flow": true, "/api/v1/ledger": true,
+	"/ping": true, "/healthz": true, "/readyz": true, "/metrics": true,
+}
+
+func (m *metrics) count(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route := r.URL.Path
+		if !routes[route] {
+			route = "other"
+		}
+		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		// An answer that is cut off leaves by a panic.
+		defer func() { m.requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc() }()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,154 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/sinks/clickhouse/migrations"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+func TestMain(m *testing.M) {
+	enginetest.Child()
+	os.Exit(m.Run())
+}
+
+// store is an engine with empty tables.
+type store struct {
+	*enginetest.Engine
+	conn    driver.Conn
+	dialect tables.Dialect
+	metrics *Metrics
+}
+
+func newStore(t testing.TB) *store {
+	t.Helper()
+	e := enginetest.Start(t)
+	conn := connect(t, e)
+	s := &store{Engine: e, conn: conn, dialect: tables.Dialect{Database: e.Database}, metrics: NewMetrics(prometheus.NewRegistry())}
+	m, err := migrations.New(conn, s.dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Up(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func connect(t testing.TB, e *enginetest.Engine) driver.Conn {
+	t.Helper()
+	cfg := clickhouse.DefaultConfig()
+	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
+	conn, err := clickhouse.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func (s *store) sink() *Sink { return New(s.conn, s.dialect, DefaultConfig(), s.metrics) }
+
+func (s *store) exec(t testing.TB, query string) {
+	t.Helper()
+	if err := s.conn.Exec(context.Background(), query); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// text returns the rows of a query as lines of values.
+func (s *store) text(t testing.TB, query string) string {
+	t.Helper()
+	var out []string
+	rows, err := s.conn.Query(context.Background(), query)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		out = append(out, line)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return strings.Join(out, "\n")
+}
+
+// number returns the only value of a query.
+func (s *store) number(t testing.TB, query string) uint64 {
+	t.Helper()
+	var n uint64
+	if err := s.conn.QueryRow(context.Background(), query).Scan(&n); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+// counts returns the number of rows of every table, as text.
+func (s *store) counts(t testing.TB) string {
+	t.Helper()
+	var out []string
+	for _, table := range tables.All() {
+		query := "SELECT count() FROM " + s.dialect.Table(table.Name)
+		if table.Engine == "ReplacingMergeTree" {
+			query += " FINAL"
+		}
+		out = append(out, fmt.Sprintf("%s=%d", table.Name, s.number(t, query)))
+	}
+	return strings.Join(out, " ")
+}
+
+// newOf returns a pointer to a new value of a type.
+func newOf(t reflect.Type) any { return reflect.New(t).Interface() }
+
+// plain returns what a pointer points to in a form that compares: times in UTC,
+// doubles by their bits.
+func plain(pointer any) any {
+	switch v := reflect.ValueOf(pointer).Elem().Interface().(type) {
+	case time.Time:
+		return v.UTC()
+	case []time.Time:
+		list := []time.Time{}
+		for _, t := range v {
+			list = append(list, t.UTC())
+		}
+		return list
+	case float64:
+		return math.Float64bits(v)
+	case []float64:
+		list := []uint64{}
+		for _, f := range v {
+			list = append(list, math.Float64bits(f))
+		}
+		return list
+	case map[string]float64:
+		m := map[string]uint64{}
+		for k, f := range v {
+			m[k] = math.Float64bits(f)
+		}
+		return m
+	default:
+		value := reflect.ValueOf(v)
+		if value.Kind() == reflect.Slice && value.IsNil() {
+			return reflect.MakeSlice(value.Type(), 0, 0).Interface()
+		}
+		return v
+	}
+}

@@ -1,0 +1,95 @@
+package clickhouse
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+)
+
+// Config says how blocks are written.
+type Config struct {
+	// Timeout bounds one insert. An insert that takes longer is repeated, which
+	// its token makes harmless.
+	Timeout time.Duration `yaml:"timeout"`
+	// SeriesCache is how many series each worker remembers to have written.
+	SeriesCache int       `yaml:"series_cache"`
+	Retention   Retention `yaml:"retention_days"`
+}
+
+// Retention is how many days rows are kept.
+type Retention struct {
+	Logs        uint16 `yaml:"logs"`
+	Spans       uint16 `yaml:"spans"`
+	Metrics     uint16 `yaml:"metrics"`
+	DeadLetters uint16 `yaml:"dead_letters"`
+	Ledger      uint16 `yaml:"ledger"`
+	// Tenants has the tenants that differ, by name; 0 is the common value.
+	Tenants map[string]TenantRetention `yaml:"tenants"`
+}
+
+// TenantRetention is how many days the events of a tenant are kept.
+type TenantRetention struct {
+	Logs    uint16 `yaml:"logs"`
+	Spans   uint16 `yaml:"spans"`
+	Metrics uint16 `yaml:"metrics"`
+}
+
+// DefaultConfig keeps events longer than the oldest that is accepted, so that
+// none expires as it arrives.
+func DefaultConfig() Config {
+	return Config{
+		Timeout:     time.Minute,
+		SeriesCache: 200_000,
+		Retention:   Retention{Logs: 35, Spans: 35, Metrics: 35, DeadLetters: 35, Ledger: 100},
+	}
+}
+
+// maxRetentionDays keeps every time plus a retention within ClickHouse's DateTime.
+const maxRetentionDays = 3650
+
+// Validate says what is wrong with the values.
+func (c *Config) Validate() error {
+	var errs []error
+	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("sinks.clickhouse."+format, args...)) }
+	if c.Timeout < time.Second {
+		fail("timeout: %s is below one second", c.Timeout)
+	}
+	if c.SeriesCache < 2 {
+		fail("series_cache: %d is below 2", c.SeriesCache)
+	}
+	days := func(name string, value, least uint16) {
+		if value < least || value > maxRetentionDays {
+			fail("retention_days.%s: %d is not between %d and %d", name, value, least, maxRetentionDays)
+		}
+	}
+	r := &c.Retention
+	days("logs", r.Logs, 1)
+	days("spans", r.Spans, 1)
+	days("metrics", r.Metrics, 1)
+	days("dead_letters", r.DeadLetters, 1)
+	days("ledger", r.Ledger, 1)
+	for name, t := range r.Tenants {
+		days("tenants."+name+".logs", t.Logs, 0)
+		days("tenants."+name+".spans", t.Spans, 0)
+		days("tenants."+name+".metrics", t.Metrics, 0)
+	}
+	return errors.Join(errs...)
+}
+
+// days returns how long a tenant's events are kept.
+func (r *Retention) days(tenant string, signal telemetry.Signal) uint16 {
+	common, own := r.Logs, r.Tenants[tenant].Logs
+	switch signal {
+	case telemetry.Spans:
+		common, own = r.Spans, r.Tenants[tenant].Spans
+	case telemetry.Metrics:
+		common, own = r.Metrics, r.Tenants[tenant].Metrics
+	case telemetry.Logs:
+	}
+	if own != 0 {
+		return own
+	}
+	return common
+}

@@ -1,0 +1,96 @@
+package clickhouse
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+)
+
+// A fingerprint is the identity of a series: a 64-bit hash of tenant, metric
+// name, resource attributes, scope (name, version, attributes) and point
+// attributes. It is the same in every process and every version of goshawk, and
+// does not depend on the order of attributes.
+//
+// With h the XXH3 hash of 64 bits without seed, of a text's UTF-8 bytes:
+//
+//	pair(k, v)  = mix(h(k), h(v))            v is the text that is stored
+//	set(attrs)  = sum of pair over attrs, modulo 2^64
+//	scope       = mix(mix(h(name), h(version)), set(scope attributes))
+//	fingerprint = mix(mix(mix(mix(h(tenant), h(metric)), set(resource)), scope), set(point))
+//
+// mix is not symmetric, so the same attribute at another level makes another
+// series.
+
+// mix combines two hashes into one.
+func mix(a, b uint64) uint64 {
+	const k0, k1 = 0x9e3779b97f4a7c15, 0xd1b54a32d192ed03 // odd constants, fixed for ever
+	hi, lo := bits.Mul64(a^k0, bits.RotateLeft64(b, 32)^k1)
+	x := hi ^ lo ^ a*k1 ^ b*k0
+	x ^= x >> 32
+	x *= k0
+	return x ^ x>>29
+}
+
+// attributeSet hashes attributes whatever their order.
+func attributeSet(attrs []telemetry.Attr, scratch *[]byte) uint64 {
+	var sum uint64
+	for i := range attrs {
+		text := attrs[i].Value.Str
+		if attrs[i].Value.Kind != telemetry.KindString {
+			*scratch = otlp.AppendText((*scratch)[:0], &attrs[i].Value)
+			text = view(*scratch)
+		}
+		sum += mix(xxh3.HashString(attrs[i].Key), xxh3.HashString(text))
+	}
+	return sum
+}
+
+// prepareMetrics hashes what points share, and ranks metrics by tenant and name.
+func (s *shared) prepareMetrics() {
+	b := s.batch
+	s.metrics = s.metrics[:0]
+	if len(b.Metrics) == 0 {
+		return
+	}
+	for i := range b.Resources {
+		s.resources[i].hash = attributeSet(b.AttrsOf(b.Resources[i].Attrs), &s.scratch)
+	}
+	for i := range b.Scopes {
+		sc := &b.Scopes[i]
+		s.scopes[i].hash = mix(mix(xxh3.HashString(sc.Name), xxh3.HashString(sc.Version)),
+			attributeSet(b.AttrsOf(sc.Attrs), &s.scratch))
+	}
+	for i := range b.Metrics {
+		m := &b.Metrics[i]
+		r := &s.resources[m.Resource]
+		prefix := mix(xxh3.HashString(r.tenant), xxh3.HashString(m.Name))
+		prefix = mix(mix(prefix, r.hash), s.scopes[m.Scope].hash)
+		kind := uint64(m.Kind)<<16 | uint64(m.Temporality)<<8 | uint64(boolByte(m.Monotonic))
+		meta := mix(mix(xxh3.HashString(m.Unit), xxh3.HashString(m.Description)),
+			mix(attributeSet(b.AttrsOf(m.Metadata), &s.scratch), kind))
+		s.metrics = append(s.metrics, metric{prefix: prefix, meta: meta})
+	}
+	s.number(len(b.Metrics))
+	tenantOf := func(i uint32) string { return s.resources[b.Metrics[i].Resource].tenant }
+	slices.SortFunc(s.ranked, func(x, y uint32) int {
+		if a, b := tenantOf(x), tenantOf(y); a != b {
+			return cmp.Compare(a, b)
+		}
+		return cmp.Compare(b.Metrics[x].Name, b.Metrics[y].Name)
+	})
+	var rank uint32
+	for n, i := range s.ranked {
+		if n > 0 {
+			before := s.ranked[n-1]
+			if b.Metrics[i].Name != b.Metrics[before].Name || tenantOf(i) != tenantOf(before) {
+				rank++
+			}
+		}
+		s.metrics[i].rank = rank
+	}
+}

@@ -1,0 +1,57 @@
+package clickhouse
+
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+// logs writes the table logs.
+type logs struct {
+	rows  rows[telemetry.Log]
+	sort  sorter
+	block *block
+}
+
+func newLogs(s *Sink) *logs {
+	t := &logs{}
+	r, sh := &t.rows, &s.shared
+	of := func(l *telemetry.Log) *resource { return &sh.resources[l.Resource] }
+	t.block = s.newBlock(tables.Logs, encoders{
+		"tenant":             lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).tenant }),
+		"bucket":             uint32s(r, func(l *telemetry.Log) uint32 { return bucketOf(l.Time) }),
+		"service":            lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).service }),
+		"time":               times(r, func(l *telemetry.Log) int64 { return l.Time }),
+		"observed_time":      times(r, func(l *telemetry.Log) int64 { return l.Observed }),
+		"severity":           uint8s(r, func(l *telemetry.Log) uint8 { return l.Severity }),
+		"severity_class":     uint8s(r, severityClass),
+		"severity_text":      lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.SeverityText }),
+		"event_name":         lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.EventName }),
+		"body":               values(r, &sh.scratch, func(l *telemetry.Log) *telemetry.Value { return &l.Body }),
+		"body_kind":          uint8s(r, func(l *telemetry.Log) uint8 { return uint8(l.Body.Kind) }),
+		"trace_id":           traceIDs(r, func(l *telemetry.Log) *telemetry.TraceID { return &l.TraceID }),
+		"span_id":            spanIDs(r, func(l *telemetry.Log) *telemetry.SpanID { return &l.SpanID }),
+		"flags":              uint32s(r, func(l *telemetry.Log) uint32 { return l.Flags }),
+		"attributes":         attributeMaps(r, sh, func(l *telemetry.Log) telemetry.Range { return l.Attrs }),
+		"dropped_attributes": uint32s(r, func(l *telemetry.Log) uint32 { return l.DroppedAttrs }),
+		"resource":           lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).document }),
+		"scope":              lowTexts(r, &sh.words, func(l *telemetry.Log) string { return sh.scopes[l.Scope].document }),
+		"retention_days":     uint16s(r, func(l *telemetry.Log) uint16 { return of(l).retentionDays }),
+	})
+	return t
+}
+
+func (t *logs) prepare(s *Sink, b *telemetry.Batch) *block {
+	t.sort.reset(len(b.Logs))
+	for i := range b.Logs {
+		l := &b.Logs[i]
+		time := storableTime(l.Time)
+		t.sort.add(s.shared.eventPrefix(l.Resource, time, severityClass(l)), 0, time)
+	}
+	t.rows.all, t.rows.order = b.Logs, t.sort.sorted()
+	t.block.rows = len(t.rows.order)
+	return t.block
+}
+
+// severityClass is the number of severity_class: OTLP's severity numbers in
+// groups of four.
+func severityClass(l *telemetry.Log) uint8 { return (min(l.Severity, 24) + 3) / 4 }

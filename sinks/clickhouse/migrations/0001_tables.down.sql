@@ -1,0 +1,11 @@
+{{.DropDistributed "ledger"}}DROP TABLE IF EXISTS {{.Local "ledger"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "dead_letter_replays"}}DROP TABLE IF EXISTS {{.Local "dead_letter_replays"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "dead_letters"}}DROP TABLE IF EXISTS {{.Local "dead_letters"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "exemplars"}}DROP TABLE IF EXISTS {{.Local "exemplars"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "series"}}DROP TABLE IF EXISTS {{.Local "series"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "summaries"}}DROP TABLE IF EXISTS {{.Local "summaries"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "exponential_histograms"}}DROP TABLE IF EXISTS {{.Local "exponential_histograms"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "histograms"}}DROP TABLE IF EXISTS {{.Local "histograms"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "samples"}}DROP TABLE IF EXISTS {{.Local "samples"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "spans"}}DROP TABLE IF EXISTS {{.Local "spans"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "logs"}}DROP TABLE IF EXISTS {{.Local "logs"}}{{.OnCluster}} SYNC;

@@ -1,0 +1,606 @@
+-- database and history
+
+CREATE DATABASE IF NOT EXISTS `telemetry` ON CLUSTER `main`;
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`schema_migrations` ON CLUSTER `main`
+(
+    version UInt32,
+    name String,
+    checksum String,
+    applied Bool,
+    time DateTime64(9)
+)
+ENGINE = ReplicatedMergeTree('/clickhouse/tables/{database}/schema_migrations', '{shard}-{replica}')
+ORDER BY (version, time)
+COMMENT 'migrations that were applied and reverted';
+
+-- 0001 tables
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`logs_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'when the event happened; the time of observation where the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `observed_time` DateTime64(9) COMMENT 'when the event was observed, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `severity` UInt8 COMMENT 'OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL' CODEC(ZSTD(1)),
+    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(ZSTD(1)),
+    `severity_text` LowCardinality(String) COMMENT 'severity as the source wrote it' CODEC(ZSTD(1)),
+    `event_name` LowCardinality(String) COMMENT 'name of the event, empty for a plain log record' CODEC(ZSTD(1)),
+    `body` String COMMENT 'body as text; an array or map as JSON' CODEC(ZSTD(1)),
+    `body_kind` Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7) COMMENT 'OTLP type of the body; bytes are in base64' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP log record flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the record as text' CODEC(ZSTD(1)),
+    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(ZSTD(1)),
+    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
+    `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
+    `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
+    `scope_name` LowCardinality(String) ALIAS JSONExtractString(scope, 'name') COMMENT 'name of the instrumentation scope',
+    `scope_version` LowCardinality(String) ALIAS JSONExtractString(scope, 'version') COMMENT 'version of the instrumentation scope',
+    `scope_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(scope, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the instrumentation scope',
+    `scope_schema_url` LowCardinality(String) ALIAS JSONExtractString(scope, 'schema_url') COMMENT 'schema of the scope\'s attributes',
+    `scope_dropped_attributes` UInt32 ALIAS JSONExtract(scope, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the scope that the sender dropped',
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1)),
+    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX `body_tokens` lower(body) TYPE tokenbf_v1(10000, 2, 0) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, bucket, service, severity_class, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'log records, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`logs` ON CLUSTER `main` AS `telemetry`.`logs_local`
+ENGINE = Distributed('main', 'telemetry', 'logs_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`spans_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'start of the span' CODEC(Delta(8), ZSTD(1)),
+    `duration_ns` Int64 COMMENT 'end minus start in nanoseconds; negative where the sender\'s clock ran backwards' CODEC(ZSTD(1)),
+    `name` LowCardinality(String) COMMENT 'name of the operation' CODEC(ZSTD(1)),
+    `kind` Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5) COMMENT 'role of the span' CODEC(ZSTD(1)),
+    `status` Enum8('unset' = 0, 'ok' = 1, 'error' = 2) COMMENT 'outcome' CODEC(ZSTD(1)),
+    `status_message` LowCardinality(String) COMMENT 'what the sender says of the outcome' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
+    `parent_span_id` FixedString(8) COMMENT 'span id of the parent in binary, zeros for a root' CODEC(ZSTD(1)),
+    `trace_state` LowCardinality(String) COMMENT 'W3C trace state' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP span flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes that are no numbers, as text' CODEC(ZSTD(1)),
+    `attribute_numbers` Map(LowCardinality(String), Float64) COMMENT 'attributes that are numbers; an integer beyond 2^53 is in attributes' CODEC(ZSTD(1)),
+    `events.time` Array(DateTime64(9)) COMMENT 'times of the span\'s events' CODEC(ZSTD(1)),
+    `events.name` Array(LowCardinality(String)) COMMENT 'names of the span\'s events' CODEC(ZSTD(1)),
+    `events.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of the span\'s events' CODEC(ZSTD(1)),
+    `events.dropped_attributes` Array(UInt32) COMMENT 'attributes of events that the sender dropped' CODEC(ZSTD(1)),
+    `links.trace_id` Array(FixedString(16)) COMMENT 'trace ids of linked spans' CODEC(ZSTD(1)),
+    `links.span_id` Array(FixedString(8)) COMMENT 'span ids of linked spans' CODEC(ZSTD(1)),
+    `links.trace_state` Array(LowCardinality(String)) COMMENT 'trace states of linked spans' CODEC(ZSTD(1)),
+    `links.flags` Array(UInt32) COMMENT 'flags of links' CODEC(ZSTD(1)),
+    `links.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of links' CODEC(ZSTD(1)),
+    `links.dropped_attributes` Array(UInt32) COMMENT 'attributes of links that the sender dropped' CODEC(ZSTD(1)),
+    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(ZSTD(1)),
+    `dropped_events` UInt32 COMMENT 'events that the sender dropped' CODEC(ZSTD(1)),
+    `dropped_links` UInt32 COMMENT 'links that the sender dropped' CODEC(ZSTD(1)),
+    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
+    `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
+    `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
+    `scope_name` LowCardinality(String) ALIAS JSONExtractString(scope, 'name') COMMENT 'name of the instrumentation scope',
+    `scope_version` LowCardinality(String) ALIAS JSONExtractString(scope, 'version') COMMENT 'version of the instrumentation scope',
+    `scope_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(scope, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the instrumentation scope',
+    `scope_schema_url` LowCardinality(String) ALIAS JSONExtractString(scope, 'schema_url') COMMENT 'schema of the scope\'s attributes',
+    `scope_dropped_attributes` UInt32 ALIAS JSONExtract(scope, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the scope that the sender dropped',
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1)),
+    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, bucket, service, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'spans, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`spans` ON CLUSTER `main` AS `telemetry`.`spans_local`
+ENGINE = Distributed('main', 'telemetry', 'spans_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
+    `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `value` Float64 COMMENT 'value; of an integer the nearest double' CODEC(Delta(8), ZSTD(1)),
+    `is_int` Bool COMMENT 'whether the sender\'s value is an integer' CODEC(ZSTD(1)),
+    `exact_int` Int64 COMMENT 'the integer where a double cannot hold it, else 0' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, metric, fingerprint, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'points of gauges and sums, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples` ON CLUSTER `main` AS `telemetry`.`samples_local`
+ENGINE = Distributed('main', 'telemetry', 'samples_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`histograms_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
+    `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `count` UInt64 COMMENT 'number of measurements' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the measurements' CODEC(Delta(8), ZSTD(1)),
+    `min` Float64 COMMENT 'least measurement' CODEC(ZSTD(1)),
+    `max` Float64 COMMENT 'greatest measurement' CODEC(ZSTD(1)),
+    `has` UInt8 COMMENT 'which of sum (1), min (2), max (4) the sender gave' CODEC(ZSTD(1)),
+    `bounds` Array(Float64) COMMENT 'upper bounds of the buckets but the last, ascending' CODEC(ZSTD(1)),
+    `counts` Array(UInt64) COMMENT 'measurements per bucket, one more than bounds, or none' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, metric, fingerprint, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'points of histograms with explicit bounds, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`histograms` ON CLUSTER `main` AS `telemetry`.`histograms_local`
+ENGINE = Distributed('main', 'telemetry', 'histograms_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
+    `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `count` UInt64 COMMENT 'number of measurements' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the measurements' CODEC(Delta(8), ZSTD(1)),
+    `min` Float64 COMMENT 'least measurement' CODEC(ZSTD(1)),
+    `max` Float64 COMMENT 'greatest measurement' CODEC(ZSTD(1)),
+    `has` UInt8 COMMENT 'which of sum (1), min (2), max (4) the sender gave' CODEC(ZSTD(1)),
+    `scale` Int32 COMMENT 'resolution: bounds are powers of 2^(2^-scale)' CODEC(ZSTD(1)),
+    `zero_count` UInt64 COMMENT 'measurements within the zero threshold' CODEC(ZSTD(1)),
+    `zero_threshold` Float64 COMMENT 'width of the zero bucket' CODEC(ZSTD(1)),
+    `positive_offset` Int32 COMMENT 'index of the first positive bucket' CODEC(ZSTD(1)),
+    `positive_counts` Array(UInt64) COMMENT 'measurements per positive bucket' CODEC(ZSTD(1)),
+    `negative_offset` Int32 COMMENT 'index of the first negative bucket' CODEC(ZSTD(1)),
+    `negative_counts` Array(UInt64) COMMENT 'measurements per negative bucket' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, metric, fingerprint, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'points of exponential histograms, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms` ON CLUSTER `main` AS `telemetry`.`exponential_histograms_local`
+ENGINE = Distributed('main', 'telemetry', 'exponential_histograms_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`summaries_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
+    `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `count` UInt64 COMMENT 'number of measurements' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the measurements' CODEC(Delta(8), ZSTD(1)),
+    `quantiles` Array(Float64) COMMENT 'quantiles, 0 to 1' CODEC(ZSTD(1)),
+    `values` Array(Float64) COMMENT 'values at the quantiles' CODEC(ZSTD(1)),
+    `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, metric, fingerprint, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'points of summaries, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`summaries` ON CLUSTER `main` AS `telemetry`.`summaries_local`
+ENGINE = Distributed('main', 'telemetry', 'summaries_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`series_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'a day, UTC, on which the series has points' CODEC(ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `kind` Enum8('empty' = 0, 'gauge' = 1, 'sum' = 2, 'histogram' = 3, 'exponential_histogram' = 4, 'summary' = 5) COMMENT 'shape of the points, which says in which table they are' CODEC(ZSTD(1)),
+    `temporality` Enum8('unspecified' = 0, 'delta' = 1, 'cumulative' = 2) COMMENT 'what a sum or histogram counts from' CODEC(ZSTD(1)),
+    `monotonic` Bool COMMENT 'whether a sum only grows' CODEC(ZSTD(1)),
+    `unit` LowCardinality(String) COMMENT 'unit of the values' CODEC(ZSTD(1)),
+    `description` LowCardinality(String) COMMENT 'what the metric measures' CODEC(ZSTD(1)),
+    `metadata` Map(LowCardinality(String), String) COMMENT 'attributes of the metric itself' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the series\' points' CODEC(ZSTD(1)),
+    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
+    `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
+    `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
+    `scope_name` LowCardinality(String) ALIAS JSONExtractString(scope, 'name') COMMENT 'name of the instrumentation scope',
+    `scope_version` LowCardinality(String) ALIAS JSONExtractString(scope, 'version') COMMENT 'version of the instrumentation scope',
+    `scope_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(scope, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the instrumentation scope',
+    `scope_schema_url` LowCardinality(String) ALIAS JSONExtractString(scope, 'schema_url') COMMENT 'schema of the scope\'s attributes',
+    `scope_dropped_attributes` UInt32 ALIAS JSONExtract(scope, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the scope that the sender dropped',
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the series came from' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY (retention_days, day)
+ORDER BY (tenant, metric, fingerprint, day)
+TTL toDateTime(day) + toIntervalDay(retention_days + 1)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'what a fingerprint stands for, one row per series and day';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`series` ON CLUSTER `main` AS `telemetry`.`series_local`
+ENGINE = Distributed('main', 'telemetry', 'series_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
+    `value` Float64 COMMENT 'measurement; of an integer the nearest double' CODEC(ZSTD(1)),
+    `is_int` Bool COMMENT 'whether the measurement is an integer' CODEC(ZSTD(1)),
+    `exact_int` Int64 COMMENT 'the integer where a double cannot hold it, else 0' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the measurement that the point does not have' CODEC(ZSTD(1)),
+    `exemplar_time` DateTime64(9) COMMENT 'time of the measurement, as the sender gave it' CODEC(Delta(8), ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, metric, fingerprint, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1
+COMMENT 'measurements that points remember with their trace, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars` ON CLUSTER `main` AS `telemetry`.`exemplars_local`
+ENGINE = Distributed('main', 'telemetry', 'exemplars_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`dead_letters_local` ON CLUSTER `main`
+(
+    `time` DateTime64(9) COMMENT 'receive time of the record' CODEC(Delta(8), ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `topic` LowCardinality(String) COMMENT 'topic of the record' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the record' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block; ledger.from_offset' CODEC(ZSTD(1)),
+    `record_offset` UInt64 COMMENT 'offset of the record' CODEC(ZSTD(1)),
+    `position` UInt32 COMMENT 'number of the reject within the block, from 0' CODEC(ZSTD(1)),
+    `signal` Enum8('logs' = 0, 'spans' = 1, 'metrics' = 2) COMMENT 'what the record carries' CODEC(ZSTD(1)),
+    `reason_code` LowCardinality(String) COMMENT 'what is wrong, as a short label' CODEC(ZSTD(1)),
+    `reason` String COMMENT 'what is wrong, in words' CODEC(ZSTD(1)),
+    `events` UInt64 COMMENT 'events in the part' CODEC(ZSTD(1)),
+    `value` String COMMENT 'an OTLP export request with just this part, or the record\'s value' CODEC(ZSTD(3)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toYYYYMM(time, 'UTC'))
+ORDER BY (tenant, topic, time, kafka_partition, record_offset, position)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000
+COMMENT 'parts of records that could not become rows, with the reason';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`dead_letters` ON CLUSTER `main` AS `telemetry`.`dead_letters_local`
+ENGINE = Distributed('main', 'telemetry', 'dead_letters_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`dead_letter_replays_local` ON CLUSTER `main`
+(
+    `time` DateTime64(9) COMMENT 'when the dead letter was produced again' CODEC(Delta(8), ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `topic` LowCardinality(String) COMMENT 'topic of the dead letter' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the dead letter' CODEC(ZSTD(1)),
+    `record_offset` UInt64 COMMENT 'offset of the dead letter\'s record' CODEC(ZSTD(1)),
+    `position` UInt32 COMMENT 'number of the dead letter within its block' CODEC(ZSTD(1)),
+    `received` DateTime64(9) COMMENT 'receive time of the record, dead_letters.time' CODEC(Delta(8), ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY (retention_days, toYYYYMM(time, 'UTC'))
+ORDER BY (tenant, topic, kafka_partition, record_offset, position, received)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000
+COMMENT 'which dead letters were produced again, and when';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`dead_letter_replays` ON CLUSTER `main` AS `telemetry`.`dead_letter_replays_local`
+ENGINE = Distributed('main', 'telemetry', 'dead_letter_replays_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`ledger_local` ON CLUSTER `main`
+(
+    `time` DateTime64(9) COMMENT 'latest receive time of the block\'s records' CODEC(Delta(8), ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `topic` LowCardinality(String) COMMENT 'topic of the block' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the block' CODEC(ZSTD(1)),
+    `from_offset` UInt64 COMMENT 'first offset of the block' CODEC(ZSTD(1)),
+    `to_offset` UInt64 COMMENT 'offset after the last of the block' CODEC(ZSTD(1)),
+    `records` UInt64 COMMENT 'Kafka records of the tenant in the block, repeated ones included' CODEC(ZSTD(1)),
+    `accepted` UInt64 COMMENT 'events of the records that are no repeats: as the gateway declared, or as decoded' CODEC(ZSTD(1)),
+    `stored` UInt64 COMMENT 'rows in the event tables' CODEC(ZSTD(1)),
+    `rejected` UInt64 COMMENT 'events that could not become rows; they are in dead_letters' CODEC(ZSTD(1)),
+    `dropped` UInt64 COMMENT 'events that processors dropped by rule' CODEC(ZSTD(1)),
+    `repeated` UInt64 COMMENT 'events of records that repeat earlier ones; they are not in the tables again' CODEC(ZSTD(1)),
+    `min_time` DateTime64(9) COMMENT 'earliest time of the stored events, 1970-01-01 if there are none' CODEC(Delta(8), ZSTD(1)),
+    `max_time` DateTime64(9) COMMENT 'latest time of the stored events, 1970-01-01 if there are none' CODEC(Delta(8), ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toYYYYMM(time, 'UTC'))
+ORDER BY (topic, kafka_partition, from_offset, tenant)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000
+COMMENT 'the books: one row per block and tenant, accepted = stored + rejected + dropped; the blocks of a partition follow each other without a gap';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`ledger` ON CLUSTER `main` AS `telemetry`.`ledger_local`
+ENGINE = Distributed('main', 'telemetry', 'ledger_local', kafka_partition);
+
+-- 0002 contrib_views
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_logs` ON CLUSTER `main` AS
+SELECT
+    time AS `Timestamp`,
+    toDateTime(time) AS `TimestampTime`,
+    if(trace_id = toFixedString('', 16), '', lower(hex(trace_id))) AS `TraceId`,
+    if(reinterpretAsUInt64(span_id) = 0, '', lower(hex(span_id))) AS `SpanId`,
+    toUInt8(bitAnd(flags, 255)) AS `TraceFlags`,
+    severity_text AS `SeverityText`,
+    severity AS `SeverityNumber`,
+    service AS `ServiceName`,
+    body AS `Body`,
+    resource_schema_url AS `ResourceSchemaUrl`,
+    resource_attributes AS `ResourceAttributes`,
+    scope_schema_url AS `ScopeSchemaUrl`,
+    toString(scope_name) AS `ScopeName`,
+    scope_version AS `ScopeVersion`,
+    scope_attributes AS `ScopeAttributes`,
+    attributes AS `LogAttributes`,
+    toString(event_name) AS `EventName`
+FROM `telemetry`.`logs`;
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_traces` ON CLUSTER `main` AS
+SELECT
+    time AS `Timestamp`,
+    lower(hex(trace_id)) AS `TraceId`,
+    lower(hex(span_id)) AS `SpanId`,
+    if(reinterpretAsUInt64(parent_span_id) = 0, '', lower(hex(parent_span_id))) AS `ParentSpanId`,
+    toString(trace_state) AS `TraceState`,
+    name AS `SpanName`,
+    CAST(initcap(CAST(kind, 'String')), 'LowCardinality(String)') AS `SpanKind`,
+    service AS `ServiceName`,
+    resource_attributes AS `ResourceAttributes`,
+    toString(scope_name) AS `ScopeName`,
+    toString(scope_version) AS `ScopeVersion`,
+    CAST(mapConcat(attributes, mapApply((k, v) -> (k, toString(v)), attribute_numbers)), 'Map(LowCardinality(String), String)') AS `SpanAttributes`,
+    toUInt64(greatest(duration_ns, 0)) AS `Duration`,
+    CAST(initcap(CAST(status, 'String')), 'LowCardinality(String)') AS `StatusCode`,
+    toString(status_message) AS `StatusMessage`,
+    `events.time` AS `Events.Timestamp`,
+    `events.name` AS `Events.Name`,
+    `events.attributes` AS `Events.Attributes`,
+    arrayMap(id -> lower(hex(id)), `links.trace_id`) AS `Links.TraceId`,
+    arrayMap(id -> lower(hex(id)), `links.span_id`) AS `Links.SpanId`,
+    arrayMap(s -> toString(s), `links.trace_state`) AS `Links.TraceState`,
+    `links.attributes` AS `Links.Attributes`
+FROM `telemetry`.`spans`;
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_traces_trace_id_ts` ON CLUSTER `main` AS
+SELECT
+    lower(hex(trace_id)) AS `TraceId`,
+    toDateTime(min(time)) AS `Start`,
+    toDateTime(max(time)) AS `End`
+FROM `telemetry`.`spans`
+GROUP BY trace_id;
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_metrics_gauge` ON CLUSTER `main` AS
+SELECT
+    s.resource_attributes AS `ResourceAttributes`,
+    toString(s.resource_schema_url) AS `ResourceSchemaUrl`,
+    toString(s.scope_name) AS `ScopeName`,
+    toString(s.scope_version) AS `ScopeVersion`,
+    s.scope_attributes AS `ScopeAttributes`,
+    s.scope_dropped_attributes AS `ScopeDroppedAttrCount`,
+    toString(s.scope_schema_url) AS `ScopeSchemaUrl`,
+    s.service AS `ServiceName`,
+    p.metric AS `MetricName`,
+    toString(s.description) AS `MetricDescription`,
+    toString(s.unit) AS `MetricUnit`,
+    s.attributes AS `Attributes`,
+    p.start_time AS `StartTimeUnix`,
+    p.time AS `TimeUnix`,
+    p.value AS `Value`,
+    p.flags AS `Flags`,
+    CAST([], 'Array(Map(LowCardinality(String), String))') AS `Exemplars.FilteredAttributes`,
+    CAST([], 'Array(DateTime64(9))') AS `Exemplars.TimeUnix`,
+    CAST([], 'Array(Float64)') AS `Exemplars.Value`,
+    CAST([], 'Array(String)') AS `Exemplars.SpanId`,
+    CAST([], 'Array(String)') AS `Exemplars.TraceId`
+FROM `telemetry`.`samples` AS p
+ANY INNER JOIN
+(
+    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
+        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
+    FROM `telemetry`.`series`
+) AS s
+ON p.tenant = s.tenant AND p.metric = s.metric AND p.fingerprint = s.fingerprint AND toDate(p.time, 'UTC') = s.day
+WHERE s.kind = 'gauge';
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_metrics_sum` ON CLUSTER `main` AS
+SELECT
+    s.resource_attributes AS `ResourceAttributes`,
+    toString(s.resource_schema_url) AS `ResourceSchemaUrl`,
+    toString(s.scope_name) AS `ScopeName`,
+    toString(s.scope_version) AS `ScopeVersion`,
+    s.scope_attributes AS `ScopeAttributes`,
+    s.scope_dropped_attributes AS `ScopeDroppedAttrCount`,
+    toString(s.scope_schema_url) AS `ScopeSchemaUrl`,
+    s.service AS `ServiceName`,
+    p.metric AS `MetricName`,
+    toString(s.description) AS `MetricDescription`,
+    toString(s.unit) AS `MetricUnit`,
+    s.attributes AS `Attributes`,
+    p.start_time AS `StartTimeUnix`,
+    p.time AS `TimeUnix`,
+    p.value AS `Value`,
+    p.flags AS `Flags`,
+    CAST([], 'Array(Map(LowCardinality(String), String))') AS `Exemplars.FilteredAttributes`,
+    CAST([], 'Array(DateTime64(9))') AS `Exemplars.TimeUnix`,
+    CAST([], 'Array(Float64)') AS `Exemplars.Value`,
+    CAST([], 'Array(String)') AS `Exemplars.SpanId`,
+    CAST([], 'Array(String)') AS `Exemplars.TraceId`,
+    toInt32(s.temporality) AS `AggregationTemporality`,
+    s.monotonic AS `IsMonotonic`
+FROM `telemetry`.`samples` AS p
+ANY INNER JOIN
+(
+    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
+        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
+    FROM `telemetry`.`series`
+) AS s
+ON p.tenant = s.tenant AND p.metric = s.metric AND p.fingerprint = s.fingerprint AND toDate(p.time, 'UTC') = s.day
+WHERE s.kind = 'sum';
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_metrics_histogram` ON CLUSTER `main` AS
+SELECT
+    s.resource_attributes AS `ResourceAttributes`,
+    toString(s.resource_schema_url) AS `ResourceSchemaUrl`,
+    toString(s.scope_name) AS `ScopeName`,
+    toString(s.scope_version) AS `ScopeVersion`,
+    s.scope_attributes AS `ScopeAttributes`,
+    s.scope_dropped_attributes AS `ScopeDroppedAttrCount`,
+    toString(s.scope_schema_url) AS `ScopeSchemaUrl`,
+    s.service AS `ServiceName`,
+    p.metric AS `MetricName`,
+    toString(s.description) AS `MetricDescription`,
+    toString(s.unit) AS `MetricUnit`,
+    s.attributes AS `Attributes`,
+    p.start_time AS `StartTimeUnix`,
+    p.time AS `TimeUnix`,
+    p.count AS `Count`,
+    p.sum AS `Sum`,
+    p.counts AS `BucketCounts`,
+    p.bounds AS `ExplicitBounds`,
+    p.flags AS `Flags`,
+    p.min AS `Min`,
+    p.max AS `Max`,
+    CAST([], 'Array(Map(LowCardinality(String), String))') AS `Exemplars.FilteredAttributes`,
+    CAST([], 'Array(DateTime64(9))') AS `Exemplars.TimeUnix`,
+    CAST([], 'Array(Float64)') AS `Exemplars.Value`,
+    CAST([], 'Array(String)') AS `Exemplars.SpanId`,
+    CAST([], 'Array(String)') AS `Exemplars.TraceId`,
+    toInt32(s.temporality) AS `AggregationTemporality`
+FROM `telemetry`.`histograms` AS p
+ANY INNER JOIN
+(
+    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
+        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
+    FROM `telemetry`.`series`
+) AS s
+ON p.tenant = s.tenant AND p.metric = s.metric AND p.fingerprint = s.fingerprint AND toDate(p.time, 'UTC') = s.day;
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_metrics_exponential_histogram` ON CLUSTER `main` AS
+SELECT
+    s.resource_attributes AS `ResourceAttributes`,
+    toString(s.resource_schema_url) AS `ResourceSchemaUrl`,
+    toString(s.scope_name) AS `ScopeName`,
+    toString(s.scope_version) AS `ScopeVersion`,
+    s.scope_attributes AS `ScopeAttributes`,
+    s.scope_dropped_attributes AS `ScopeDroppedAttrCount`,
+    toString(s.scope_schema_url) AS `ScopeSchemaUrl`,
+    s.service AS `ServiceName`,
+    p.metric AS `MetricName`,
+    toString(s.description) AS `MetricDescription`,
+    toString(s.unit) AS `MetricUnit`,
+    s.attributes AS `Attributes`,
+    p.start_time AS `StartTimeUnix`,
+    p.time AS `TimeUnix`,
+    p.count AS `Count`,
+    p.sum AS `Sum`,
+    p.scale AS `Scale`,
+    p.zero_count AS `ZeroCount`,
+    p.positive_offset AS `PositiveOffset`,
+    p.positive_counts AS `PositiveBucketCounts`,
+    p.negative_offset AS `NegativeOffset`,
+    p.negative_counts AS `NegativeBucketCounts`,
+    p.flags AS `Flags`,
+    p.min AS `Min`,
+    p.max AS `Max`,
+    CAST([], 'Array(Map(LowCardinality(String), String))') AS `Exemplars.FilteredAttributes`,
+    CAST([], 'Array(DateTime64(9))') AS `Exemplars.TimeUnix`,
+    CAST([], 'Array(Float64)') AS `Exemplars.Value`,
+    CAST([], 'Array(String)') AS `Exemplars.SpanId`,
+    CAST([], 'Array(String)') AS `Exemplars.TraceId`,
+    toInt32(s.temporality) AS `AggregationTemporality`
+FROM `telemetry`.`exponential_histograms` AS p
+ANY INNER JOIN
+(
+    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
+        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
+    FROM `telemetry`.`series`
+) AS s
+ON p.tenant = s.tenant AND p.metric = s.metric AND p.fingerprint = s.fingerprint AND toDate(p.time, 'UTC') = s.day;
+
+CREATE VIEW IF NOT EXISTS `telemetry`.`otel_metrics_summary` ON CLUSTER `main` AS
+SELECT
+    s.resource_attributes AS `ResourceAttributes`,
+    toString(s.resource_schema_url) AS `ResourceSchemaUrl`,
+    toString(s.scope_name) AS `ScopeName`,
+    toString(s.scope_version) AS `ScopeVersion`,
+    s.scope_attributes AS `ScopeAttributes`,
+    s.scope_dropped_attributes AS `ScopeDroppedAttrCount`,
+    toString(s.scope_schema_url) AS `ScopeSchemaUrl`,
+    s.service AS `ServiceName`,
+    p.metric AS `MetricName`,
+    toString(s.description) AS `MetricDescription`,
+    toString(s.unit) AS `MetricUnit`,
+    s.attributes AS `Attributes`,
+    p.start_time AS `StartTimeUnix`,
+    p.time AS `TimeUnix`,
+    p.count AS `Count`,
+    p.sum AS `Sum`,
+    p.quantiles AS `ValueAtQuantiles.Quantile`,
+    p.`values` AS `ValueAtQuantiles.Value`,
+    p.flags AS `Flags`
+FROM `telemetry`.`summaries` AS p
+ANY INNER JOIN
+(
+    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
+        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
+    FROM `telemetry`.`series`
+) AS s
+ON p.tenant = s.tenant AND p.metric = s.metric AND p.fingerprint = s.fingerprint AND toDate(p.time, 'UTC') = s.day;
+

@@ -1,0 +1,137 @@
+package clickhouse
+
+import (
+	"encoding/binary"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+// seriesRow says what a fingerprint stands for, on one day.
+type seriesRow struct {
+	fingerprint uint64
+	attrs       telemetry.Range // of the point
+	metric      uint32
+	day         uint16 // days since 1970-01-01
+}
+
+// series writes the table series: a row for every series and day that this
+// worker has not written since it started, or has forgotten since. Rows of the
+// same series and day replace each other, so writing one again does no harm.
+type series struct {
+	rows  rows[seriesRow]
+	found []seriesRow
+	sort  sorter
+	block *block
+	known seriesCache
+	// written are the keys of found, which known learns once they are durable.
+	written map[uint64]struct{}
+}
+
+func newSeries(s *Sink) *series {
+	t := &series{written: make(map[uint64]struct{}), known: seriesCache{limit: s.cfg.SeriesCache}}
+	r, sh := &t.rows, &s.shared
+	metric := func(row *seriesRow) *telemetry.Metric { return &sh.batch.Metrics[row.metric] }
+	of := func(row *seriesRow) *resource { return &sh.resources[metric(row).Resource] }
+	t.block = s.newBlock(tables.Series, encoders{
+		"tenant":         lowTexts(r, &sh.words, func(row *seriesRow) string { return of(row).tenant }),
+		"metric":         lowTexts(r, &sh.words, func(row *seriesRow) string { return metric(row).Name }),
+		"fingerprint":    int64s(r, func(row *seriesRow) int64 { return int64(row.fingerprint) }),
+		"day":            uint16s(r, func(row *seriesRow) uint16 { return row.day }),
+		"service":        lowTexts(r, &sh.words, func(row *seriesRow) string { return of(row).service }),
+		"kind":           uint8s(r, func(row *seriesRow) uint8 { return within(uint8(metric(row).Kind), 5) }),
+		"temporality":    uint8s(r, func(row *seriesRow) uint8 { return within(uint8(metric(row).Temporality), 2) }),
+		"monotonic":      uint8s(r, func(row *seriesRow) uint8 { return boolByte(metric(row).Monotonic) }),
+		"unit":           lowTexts(r, &sh.words, func(row *seriesRow) string { return metric(row).Unit }),
+		"description":    lowTexts(r, &sh.words, func(row *seriesRow) string { return metric(row).Description }),
+		"metadata":       attributeMaps(r, sh, func(row *seriesRow) telemetry.Range { return metric(row).Metadata }),
+		"attributes":     attributeMaps(r, sh, func(row *seriesRow) telemetry.Range { return row.attrs }),
+		"resource":       lowTexts(r, &sh.words, func(row *seriesRow) string { return of(row).document }),
+		"scope":          lowTexts(r, &sh.words, func(row *seriesRow) string { return sh.scopes[metric(row).Scope].document }),
+		"retention_days": uint16s(r, func(row *seriesRow) uint16 { return of(row).retentionDays }),
+	})
+	return t
+}
+
+// reset begins a block.
+func (t *series) reset() {
+	t.found = t.found[:0]
+	clear(t.written)
+}
+
+// see returns the fingerprint of a point's series and notes the series where it
+// is not known to be in the table.
+func (t *series) see(s *shared, p *telemetry.Point) uint64 {
+	m := &s.metrics[p.Metric]
+	fingerprint := mix(m.prefix, attributeSet(s.batch.AttrsOf(p.Attrs), &s.scratch))
+	day := uint16(storableTime(p.Time) / int64(24*time.Hour))
+	key := mix(mix(fingerprint, m.meta), uint64(day))
+	if t.known.has(key) {
+		return fingerprint
+	}
+	if _, seen := t.written[key]; !seen {
+		t.written[key] = struct{}{}
+		t.found = append(t.found, seriesRow{fingerprint: fingerprint, attrs: p.Attrs, metric: p.Metric, day: day})
+	}
+	return fingerprint
+}
+
+// prepare returns the insert of what see found.
+func (t *series) prepare(s *shared) *block {
+	t.sort.reset(len(t.found))
+	for i := range t.found {
+		row := &t.found[i]
+		t.sort.add(uint64(s.metrics[row.metric].rank), row.fingerprint, int64(row.day))
+	}
+	t.rows.all, t.rows.order = t.found, t.sort.sorted()
+	t.block.rows = len(t.found)
+	return t.block
+}
+
+// learn remembers what was written, once it is durable.
+func (t *series) learn() {
+	for key := range t.written {
+		t.known.add(key)
+	}
+}
+
+// seriesCache remembers about limit keys, in two generations: when the young one
+// is full it becomes the old one, and the old one is forgotten. What is asked
+// for again in time stays.
+type seriesCache struct {
+	limit      int
+	young, old map[uint64]struct{}
+}
+
+func (c *seriesCache) has(key uint64) bool {
+	if _, ok := c.young[key]; ok {
+		return true
+	}
+	if _, ok := c.old[key]; ok {
+		c.add(key)
+		return true
+	}
+	return false
+}
+
+func (c *seriesCache) add(key uint64) {
+	if c.young == nil || len(c.young) >= c.limit/2 {
+		c.young, c.old = c.old, c.young
+		if c.young == nil {
+			c.young = make(map[uint64]struct{})
+		}
+		clear(c.young)
+	}
+	c.young[key] = struct{}{}
+}
+
+// appendOrdered appends numbers in the order of rows.
+func appendOrdered(dst []byte, order []uint32, numbers []uint64) []byte {
+	dst, out := extend(dst, 8*len(order))
+	for _, i := range order {
+		binary.LittleEndian.PutUint64(out, numbers[i])
+		out = out[8:]
+	}
+	return dst
+}

@@ -1,0 +1,48 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+// insertSettings returns the settings of every insert. They keep an insert one
+// block, whose token the tables and the views behind them remember.
+func insertSettings(ctx context.Context, conn driver.Conn, d tables.Dialect) (clickhouse.Settings, error) {
+	settings := clickhouse.Settings{
+		"insert_deduplicate": 1,
+		"deduplicate_blocks_in_dependent_materialized_views": 1,
+		"async_insert": 0,
+		// One thread reads the external table, which is one block, and no size
+		// makes two of it or joins it with another.
+		"max_threads":                 1,
+		"max_insert_threads":          1,
+		"min_insert_block_size_rows":  0,
+		"min_insert_block_size_bytes": 0,
+		// A block that was held up may hold events of every day that is accepted.
+		"max_partitions_per_insert_block": 0,
+		"log_queries":                     0,
+	}
+	if d.Cluster != "" {
+		// The insert is acknowledged when the shard has it.
+		settings["distributed_foreground_insert"] = 1
+	}
+	// Servers that tell a stable SELECT from others drop the token of an insert
+	// from any other unless told not to. Older ones do not know the setting.
+	rows, err := conn.Query(ctx, "SELECT name FROM system.settings WHERE name = 'deduplicate_insert_select'")
+	if err != nil {
+		return nil, fmt.Errorf("asking ClickHouse for its settings: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		settings["deduplicate_insert_select"] = "enable_even_for_bad_queries"
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("asking ClickHouse for its settings: %w", err)
+	}
+	return settings, nil
+}

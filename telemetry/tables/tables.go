@@ -1,0 +1,131 @@
+// Package tables defines how telemetry rests in ClickHouse, once: every table,
+// its columns, their types, codecs and meaning, the order of rows, partitions,
+// expiry and indexes. The DDL, the column lists of the sink and of the query
+// planner and the reference page docs/generated/tables.md all come from here.
+//
+// It must not know how rows get into a table or how they are asked for; it
+// opens no connection.
+package tables
+
+// Column is one column of a table.
+type Column struct {
+	Name string
+	// Type is the ClickHouse type, exactly as system.columns shows it.
+	Type string
+	// Codec is the inside of CODEC(...), empty for the default codec.
+	Codec string
+	// Alias is the expression of a column that is computed when it is read and
+	// takes no space. It cannot be inserted.
+	Alias string
+	// Comment says what the column holds.
+	Comment string
+}
+
+// Index is a data skipping index.
+type Index struct {
+	Name, Expression, Type string
+	Granularity            int
+}
+
+// Setting is one setting of a table.
+type Setting struct{ Name, Value string }
+
+// Table is one table. Its rows are kept in the order of OrderBy, in one
+// partition per value of PartitionBy.
+type Table struct {
+	Name    string
+	Comment string
+	Columns []Column
+	Indexes []Index
+	// Engine is the engine of a single node, without "Replicated".
+	Engine string
+	// EngineArguments is the inside of the engine's parentheses.
+	EngineArguments string
+	PartitionBy     string
+	OrderBy         []string
+	// PrimaryKey is a prefix of OrderBy, nil where they are the same.
+	PrimaryKey []string
+	// TTL is when a row expires, empty for never.
+	TTL      string
+	Settings []Setting
+	// ShardingKey sends the rows of a Distributed table to a shard. All rows of
+	// one insert have the same, so that an insert that is repeated meets the
+	// deduplication log of the same shard.
+	ShardingKey string
+}
+
+// View is a named query over the tables, in the layout of another project.
+type View struct {
+	Name    string
+	Comment string
+	// Select is the query, with table names in the form {{.View "logs"}}.
+	Select string
+	// Columns are the names and types that the layout promises.
+	Columns []Column
+}
+
+// Names of the tables.
+const (
+	Logs                  = "logs"
+	Spans                 = "spans"
+	Samples               = "samples"
+	Series                = "series"
+	Histograms            = "histograms"
+	ExponentialHistograms = "exponential_histograms"
+	Summaries             = "summaries"
+	Exemplars             = "exemplars"
+	DeadLetters           = "dead_letters"
+	DeadLetterReplays     = "dead_letter_replays"
+	Ledger                = "ledger"
+)
+
+// DefaultDatabase is the database that holds the tables unless configured.
+const DefaultDatabase = "goshawk"
+
+// BucketSeconds is the width of the column bucket: every row's bucket is its
+// time, rounded down to a multiple of it.
+const BucketSeconds = 1800
+
+// All returns every table, in the order in which they are documented.
+func All() []Table {
+	return []Table{
+		logs(), spans(),
+		samples(), histograms(), exponentialHistograms(), summaries(), series(), exemplars(),
+		deadLetters(), deadLetterReplays(), ledger(),
+	}
+}
+
+// Get returns the table with the given name, one of the constants above.
+func Get(name string) Table {
+	for _, t := range All() {
+		if t.Name == name {
+			return t
+		}
+	}
+	panic("tables: no table " + name)
+}
+
+// Stored returns the columns that an insert fills, in order.
+func (t *Table) Stored() []Column {
+	stored := make([]Column, 0, len(t.Columns))
+	for _, c := range t.Columns {
+		if c.Alias == "" {
+			stored = append(stored, c)
+		}
+	}
+	return stored
+}
+
+// ColumnNames returns the names of the stored columns, in order.
+func (t *Table) ColumnNames() []string {
+	var names []string
+	for _, c := range t.Stored() {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+// EventTables are the tables of which exactly one has a row for every stored event.
+func EventTables() []string {
+	return []string{Logs, Spans, Samples, Histograms, ExponentialHistograms, Summaries}
+}
