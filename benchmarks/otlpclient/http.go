@@ -118,7 +118,7 @@ func (t *httpTransport) exchange(ctx context.Context, c *httpConn, r Request) (a
 	if err := conn.SetDeadline(deadline); err != nil {
 		return answer{}, false, &temporaryError{err: fmt.Errorf("setting a deadline: %w", err)}
 	}
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 
 	body := t.compress(c, r.Body)
@@ -202,7 +202,7 @@ func isStatus(err error) bool {
 var postRequest = &http.Request{Method: http.MethodPost}
 
 func (t *httpTransport) answer(c *httpConn, r Request) (a answer, keep bool, err error) {
-	response, err := http.ReadResponse(c.reader, postRequest)
+	response, err := http.ReadResponse(c.reader, postRequest) //nolint:bodyclose // it is read to its end, or else the connection is closed
 	if err != nil {
 		return answer{}, false, &temporaryError{err: fmt.Errorf("reading the answer of %s: %w", t.endpoint.address, err)}
 	}

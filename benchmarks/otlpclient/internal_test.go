@@ -135,8 +135,11 @@ func TestHistogram(t *testing.T) {
 		h.observe(time.Duration(i+1) * time.Millisecond)
 	}
 	got := h.summary()
-	for _, q := range []struct{ got, want time.Duration }{{got.P50, 500}, {got.P90, 900}, {got.P99, 990}, {got.Max, 1000}} {
-		if want := q.want * time.Millisecond; math.Abs(float64(q.got-want)) > float64(want)/20 {
+	for _, q := range []struct {
+		got  time.Duration
+		want int64 // milliseconds
+	}{{got.P50, 500}, {got.P90, 900}, {got.P99, 990}, {got.Max, 1000}} {
+		if want := time.Duration(q.want) * time.Millisecond; math.Abs(float64(q.got-want)) > float64(want)/20 {
 			t.Errorf("quantile %s, want %s", q.got, want)
 		}
 	}

@@ -38,7 +38,9 @@ func TestShifted(t *testing.T) {
 		by   int64
 		want pcommon.Timestamp
 	}{
-		{100, 20, 120}, {100, -20, 80}, {100, 0, 100},
+		{100, 20, 120},
+		{100, -20, 80},
+		{100, 0, 100},
 		{0, 20, 0},                        // not set
 		{100, -100, 100},                  // would become not set
 		{100, -200, 100},                  // before 1970

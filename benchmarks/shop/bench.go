@@ -38,7 +38,7 @@ func (l *bench) add(signal telemetry.Signal, b []byte, events int, at int64) {
 func BenchLogs(c BenchConfig) []Request {
 	l := &bench{random: newRandom(c.Seed, 0xbe01)}
 	web := newWeb(l.random)
-	scope := appendScope(nil, "nginx.access", "")
+	scope := encodeScope("nginx.access", "")
 	var resources [20][]byte
 	for i := range resources {
 		b, mark := encode.Open(nil, 1)

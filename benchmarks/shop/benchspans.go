@@ -20,7 +20,7 @@ type benchService struct {
 func BenchSpans(c BenchConfig) []Request {
 	l := &bench{random: newRandom(c.Seed, 0xbe02)}
 	r := l.random
-	scope := appendScope(nil, "go.opentelemetry.io/contrib/otelhttp", "0.63.0")
+	scope := encodeScope("go.opentelemetry.io/contrib/otelhttp", "0.63.0")
 	services := make([]benchService, 12)
 	for i := range services {
 		b, mark := encode.Open(nil, 1)
@@ -147,7 +147,7 @@ func BenchSamples(c BenchConfig) []Request {
 	for i := range values {
 		values[i] = float64(r.below(100000))
 	}
-	scope := appendScope(nil, "prometheus", "3.4.0")
+	scope := encodeScope("prometheus", "3.4.0")
 	start := c.Start.UnixNano()
 	const perMetric = series / resources / benchMetrics // points of one metric on one resource
 	var b []byte

@@ -348,7 +348,7 @@ func TestConfig(t *testing.T) {
 		"rate 0: want 1 to 10,000,000 events a second":       func(c *shop.Config) { c.Rate = 0 },
 		"events_per_request 0: want 1 to 20,000":             func(c *shop.Config) { c.EventsPerRequest = 0 },
 		"flush_interval 0s: want more than 0 and at most 1m": func(c *shop.Config) { c.FlushInterval = 0 },
-		"metric_interval 1ms: want 1s to 1h":                 func(c *shop.Config) { c.MetricInterval = time.Millisecond },
+		"metric_interval 1ms: want 100ms to 1h, or 0":        func(c *shop.Config) { c.MetricInterval = time.Millisecond },
 		"clients 0: want 1 to 1,000,000":                     func(c *shop.Config) { c.Clients = 0 },
 	} {
 		c := config()

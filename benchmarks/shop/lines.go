@@ -14,7 +14,7 @@ func (s *Shop) emitLine(v *visit, l *line) {
 	at := v.base + l.at + s.effects.skew[sp.instance.host.index]
 	out, parcel := s.open(sp.instance.source, logsSignal, logsSignal, 1)
 	b, mark := encode.Open(parcel.body, 2)
-	severity := uint8(severityError)
+	var severity uint8
 	if l.message != nil {
 		severity = l.message.severity
 	} else {

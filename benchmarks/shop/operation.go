@@ -209,8 +209,9 @@ func optional(chance float64, o *operation) step {
 	return step{operation: o, chance: chance, min: 1, max: 1, optional: true}
 }
 
-func times(low, high int, o *operation) step {
-	return step{operation: o, chance: 1, min: low, max: high, parallel: true}
+// upTo is a step that happens once to high times, at once.
+func upTo(high int, o *operation) step {
+	return step{operation: o, chance: 1, min: 1, max: high, parallel: true}
 }
 
 // fails gives an operation a way to fail and how often it does.

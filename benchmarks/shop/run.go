@@ -29,8 +29,8 @@ type Options struct {
 	// Rate is the number of events a second of real time, at the start; 0 is as
 	// fast as the gateway takes them.
 	Rate float64
-	// Duration and Events end the run, whichever comes first; 0 is no end. A
-	// run ends with the request in which it reaches Events.
+	// Duration and Events end the run, whichever comes first; 0 is no end. What
+	// has begun is completed, so a run sends some hundred events more than Events.
 	Duration time.Duration
 	Events   int64
 	Seed     uint64
@@ -153,8 +153,8 @@ type live struct {
 	started int64 // model time at begun
 	until   int64 // model time
 	end     time.Time
-	events  int64 // left, or all that there are
-	flushed bool
+	events  int64 // after how many to end
+	ended   bool
 	truth   *os.File
 	told    int // incidents in the truth file
 	skipped time.Duration
@@ -205,14 +205,16 @@ func (l *live) close() {
 
 // Next waits until the next request is due.
 func (l *live) Next(ctx context.Context, buf []byte) (Request, error) {
-	if l.events <= 0 || !l.end.IsZero() && !time.Now().Before(l.end) {
-		return Request{}, io.EOF
+	now := time.Now()
+	if !l.ended {
+		l.catchUp(now)
+		if l.shop.produced() >= l.events || !l.end.IsZero() && !now.Before(l.end) {
+			l.finish()
+		}
 	}
-	l.catchUp(time.Now())
 	r, ok := l.shop.Next(l.until)
-	if !ok && !l.flushed {
-		l.flushed = true
-		l.shop.Flush()
+	if !ok && !l.ended {
+		l.finish()
 		r, ok = l.shop.Next(l.until)
 	}
 	if !ok {
@@ -221,7 +223,6 @@ func (l *live) Next(ctx context.Context, buf []byte) (Request, error) {
 	if err := l.tell(); err != nil {
 		return Request{}, err
 	}
-	l.events -= int64(r.Events)
 	r.Body = append(buf, r.Body...) // the shop uses its own again
 	if l.rate > 0 {
 		if err := wait(ctx, time.Until(l.due(r.Time))); err != nil {
@@ -229,6 +230,13 @@ func (l *live) Next(ctx context.Context, buf []byte) (Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// finish ends the model: what waits is sent, nothing new happens.
+func (l *live) finish() {
+	l.ended = true
+	l.until = l.shop.Now()
+	l.shop.Flush()
 }
 
 // due is when a moment of the model is, in real time.

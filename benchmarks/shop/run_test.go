@@ -122,10 +122,8 @@ func (g *gateway) check(t *testing.T, r shop.Report) {
 	if r.Logs.Acknowledged != g.events["/v1/logs"] || r.Spans.Acknowledged != g.events["/v1/traces"] || r.Metrics.Acknowledged != g.events["/v1/metrics"] {
 		t.Errorf("the run says %d, %d, %d were acknowledged, the gateway %v", r.Logs.Acknowledged, r.Spans.Acknowledged, r.Metrics.Acknowledged, g.events)
 	}
-	for _, n := range []int64{r.Logs.Acknowledged, r.Spans.Acknowledged, r.Metrics.Acknowledged} {
-		if n == 0 {
-			t.Errorf("a signal is missing: %v", g.events)
-		}
+	if r.Logs.Acknowledged == 0 || r.Spans.Acknowledged < r.Logs.Acknowledged || r.Metrics.Acknowledged < (r.Spans.Acknowledged+r.Logs.Acknowledged)/40 {
+		t.Errorf("a signal has too little: %v", g.events)
 	}
 }
 
@@ -146,7 +144,7 @@ func TestRun(t *testing.T) {
 	}
 	g.check(t, report)
 	total := report.Total()
-	if total.Events < 40000 || total.Events > 40512 || total.Rejected != 5 || total.Acknowledged+total.Rejected != total.Events || total.Retried != 15 {
+	if total.Events < 40000 || total.Events > 40600 || total.Rejected != 5 || total.Acknowledged+total.Rejected != total.Events || total.Retried != 15 {
 		t.Errorf("totals %+v", total)
 	}
 	if text := progress.String(); !strings.Contains(text, "spans") || !strings.Contains(text, "acknowledged events/s over") {

@@ -41,36 +41,45 @@ type Shop struct {
 	operations      []*operation
 	routes          []*route
 	routePopularity *popularity
+
 	// What incidents act upon.
 	paymentDatabase, diskWrites  []*operation
 	recommend, placeOrder, email *operation
 	scanRefused, scanBroken      *route
-	clients                      []client
-	clientPopularity             *popularity
-	products                     []product
-	productPopularity            *popularity
-	assets                       []asset
-	assetPopularity              *popularity
-	incidents                    *schedule
-	effects                      effects
-	start, now, tick             int64
-	horizon                      int64   // end of the tick that is modelled
-	base                         float64 // rhythm at the start
-	noise                        float64
-	budget                       float64 // events that are due, minus those produced
-	traffic                      float64 // demand as a factor, of the current tick
-	metricInterval               int64
-	outboxes                     []*outbox // by host and signal
-	ready                        []Request
-	taken                        int // of ready
-	free                         [][]byte
-	queue                        []delivery
-	offsets                      int64
-	visit                        visit
 	scannerClient                client
-	text, attributes             []byte
-	events                       [len(telemetry.Signals)]int64
-	clf                          clfClock
+
+	clients           []client
+	clientPopularity  *popularity
+	products          []product
+	productPopularity *popularity
+	assets            []asset
+	assetPopularity   *popularity
+
+	incidents *schedule
+	effects   effects // of the current tick
+
+	start, now, tick int64
+	horizon          int64 // end of the tick that is modelled
+	metricInterval   int64
+
+	base    float64 // rhythm at the start
+	noise   float64
+	traffic float64 // demand as a factor, of the current tick
+	budget  float64 // events that are due, minus those produced
+	events  [len(telemetry.Signals)]int64
+
+	outboxes []*outbox // by host and signal
+	ready    []Request
+	taken    int      // of ready
+	free     [][]byte // bodies of requests that were taken
+
+	queue   []delivery
+	offsets int64
+
+	// Memory that is used again and again.
+	visit visit
+	text  []byte
+	clf   clfClock
 }
 
 // New returns a shop at its first moment.
@@ -85,9 +94,8 @@ func New(config Config) (*Shop, error) {
 		now:    config.Start.UnixNano(),
 		base:   rhythm(config.Start),
 	}
-	s.tick = int64(min(max(2000/config.Rate, .001), .1) * float64(time.Second))
-	interval := max(config.MetricInterval, time.Duration(pointsPerRound/(.4*config.Rate)*float64(time.Second)))
-	s.metricInterval = int64(min(interval, time.Hour))
+	s.tick = int64(min(max(200/config.Rate, .001), .1) * float64(time.Second))
+	s.metricInterval = int64(config.metricInterval())
 	s.buildTopology()
 	s.buildOperations()
 	s.buildVisitors()

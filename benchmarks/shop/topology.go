@@ -58,8 +58,8 @@ type service struct {
 	logger    string // scope of its logs
 	port      int
 	instances []*instance
-	// observes is whether clients see it through spans of their own: databases,
-	// the cache and the queue emit metrics only.
+	// backend marks the database, the cache and the queue: they emit metrics
+	// only, and are seen in the spans of their clients.
 	backend bool
 }
 
@@ -174,9 +174,9 @@ func (s *Shop) serviceNamed(name string) *service {
 	return s.services[i] // names are constants of this package
 }
 
-// appendScope encodes an instrumentation scope as field 1 of a Scope* message.
-func appendScope(b []byte, name, version string) []byte {
-	b, mark := encode.Open(b, 1)
+// encodeScope encodes an instrumentation scope as field 1 of a Scope* message.
+func encodeScope(name, version string) []byte {
+	b, mark := encode.Open(nil, 1)
 	b = encode.Bytes(b, 1, name)
 	if version != "" {
 		b = encode.Bytes(b, 2, version)
@@ -201,8 +201,8 @@ func (s *Shop) encodeHostResource(h *host) {
 	b = encode.StringAttr(b, 1, "service.namespace", "infrastructure")
 	b = s.appendHostAttributes(b, h)
 	h.source.resource = encode.Close(b, mark)
-	h.source.scopes[metricsSignal] = appendScope(nil, "hostmetrics", "1.4.0")
-	h.source.scopes[logsSignal] = appendScope(nil, "journald", "1.4.0")
+	h.source.scopes[metricsSignal] = encodeScope("hostmetrics", "1.4.0")
+	h.source.scopes[logsSignal] = encodeScope("journald", "1.4.0")
 }
 
 // encodeInstanceResource encodes what identifies an instance. Call it again
@@ -231,8 +231,8 @@ func (s *Shop) encodeInstanceResource(in *instance) {
 	b = encode.StringAttr(b, 1, "telemetry.sdk.language", v.language)
 	b = encode.StringAttr(b, 1, "telemetry.sdk.version", "1.38.0")
 	in.source.resource = encode.Close(b, mark)
-	in.source.scopes[logsSignal] = appendScope(nil, v.logger, "")
-	in.source.scopes[spansSignal] = appendScope(nil, v.scope, "0.63.0")
-	in.source.scopes[metricsSignal] = appendScope(nil, v.name+"-metrics", "1.0.0")
-	in.source.scopes[accessScope] = appendScope(nil, "nginx.access", "")
+	in.source.scopes[logsSignal] = encodeScope(v.logger, "")
+	in.source.scopes[spansSignal] = encodeScope(v.scope, "0.63.0")
+	in.source.scopes[metricsSignal] = encodeScope(v.name+"-metrics", "1.0.0")
+	in.source.scopes[accessScope] = encodeScope("nginx.access", "")
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -73,7 +72,7 @@ func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
 }
 
 // newRunner puts the pipelines of all signals together.
-func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn driver.Conn) (*pipeline.Runner, error) {
+func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn clickhouse.Conn) (*pipeline.Runner, error) {
 	registry, err := processors.Registry()
 	if err != nil {
 		return nil, err
@@ -115,7 +114,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 }
 
 // newSinks makes the sinks of one worker.
-func newSinks(s Settings, producer *topic.Producer, conn driver.Conn, stored *chsink.Metrics) []pipeline.NamedSink {
+func newSinks(s Settings, producer *topic.Producer, conn clickhouse.Conn, stored *chsink.Metrics) []pipeline.NamedSink {
 	return []pipeline.NamedSink{
 		{Name: "clickhouse", Sink: chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)},
 	}

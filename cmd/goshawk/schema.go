@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
@@ -124,7 +123,7 @@ func newSchemaPrint() *cobra.Command {
 
 // ensureTables applies the migrations that are missing. It tries until the
 // database answers.
-func ensureTables(ctx context.Context, s Settings, conn driver.Conn, log *slog.Logger) error {
+func ensureTables(ctx context.Context, s Settings, conn clickhouse.Conn, log *slog.Logger) error {
 	m, err := migrations.New(conn, s.dialect())
 	if err != nil {
 		return err

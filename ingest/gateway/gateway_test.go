@@ -158,13 +158,18 @@ func start(t testing.TB, change func(*Config), more ...Route) *running {
 
 func startWith(t testing.TB, r *recorder, change func(*Config), more ...Route) *running {
 	t.Helper()
+	return startProducer(t, r, r, change, more...)
+}
+
+func startProducer(t testing.TB, p Producer, r *recorder, change func(*Config), more ...Route) *running {
+	t.Helper()
 	cfg := testConfig()
 	if change != nil {
 		change(&cfg)
 	}
 	log := new(lockedBuffer)
 	reg := prometheus.NewRegistry()
-	g, err := New(cfg, r, reg, slog.New(slog.NewTextHandler(log, nil)), more...)
+	g, err := New(cfg, p, reg, slog.New(slog.NewTextHandler(log, nil)), more...)
 	if err != nil {
 		t.Fatal(err)
 	}

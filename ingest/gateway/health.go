@@ -31,7 +31,8 @@ type health struct {
 	asked   atomic.Int64 // when the last good answer came, Unix nanoseconds
 }
 
-// pinger is implemented by producers that can ask the broker directly.
+// pinger is implemented by producers that can ask the broker itself, every time.
+// Its word is enough to refuse requests; a number of partitions may be an old one.
 type pinger interface {
 	Ping(ctx context.Context) error
 }
@@ -56,12 +57,16 @@ func (h *health) check(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	problem := ""
-	if err := h.ask(ctx); err != nil {
+	err := h.ask(ctx)
+	if err != nil {
 		problem = err.Error()
 	} else {
 		h.asked.Store(time.Now().UnixNano())
 	}
 	h.problem.Store(&problem)
+	if _, direct := h.intake.producer.(pinger); direct {
+		h.intake.away.Store(err != nil)
+	}
 }
 
 func (h *health) ask(ctx context.Context) error {

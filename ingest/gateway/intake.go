@@ -40,6 +40,9 @@ type intake struct {
 	// lastSafe is when Kafka last acknowledged anything, and lastUnsafe when a
 	// request was last refused because Kafka was away; Unix nanoseconds.
 	lastSafe, lastUnsafe atomic.Int64
+	// away is set while the broker does not answer. Requests are then refused
+	// at once, instead of holding memory until they time out.
+	away atomic.Bool
 
 	works sync.Pool // of *work
 }
@@ -63,6 +66,9 @@ type result struct {
 // of the body after it returns. The context of the sender ends when nobody waits
 // for the answer any more.
 func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenant string, body []byte) result {
+	if in.away.Load() {
+		return result{outcome: unavailable, message: "kafka cannot be reached; send again later"}
+	}
 	ctx, cancel := context.WithTimeout(sender, in.timeout)
 	defer cancel()
 

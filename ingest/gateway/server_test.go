@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,6 +164,39 @@ func TestReadinessFollowsKafka(t *testing.T) {
 	}
 	if n := strings.Count(g.log.String(), "telemetry is refused"); n != 1 {
 		t.Errorf("the log has %d lines about kafka:\n%s", n, g.log)
+	}
+}
+
+// pinging is a recorder that can be asked directly.
+type pinging struct {
+	*recorder
+	away atomic.Bool
+}
+
+func (p *pinging) Ping(context.Context) error {
+	if p.away.Load() {
+		return topic.ErrUnavailable
+	}
+	return nil
+}
+
+// TestKnownOutageIsAnsweredAtOnce has a producer that would wait for ever.
+func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
+	p := &pinging{recorder: newRecorder()}
+	p.away.Store(true)
+	defer p.hold()()
+	g := startProducer(t, p, p.recorder, func(cfg *Config) { cfg.RequestTimeout = time.Hour })
+	waitFor(t, "the first question to kafka", func() bool { return g.health.problem.Load() != nil })
+	encoded, _ := exportRequest(t, telemetry.Logs, 1)
+	a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)})
+	if a.status != 503 || a.header.Get("Retry-After") != "5" {
+		t.Errorf("status is %d with Retry-After %q", a.status, a.header.Get("Retry-After"))
+	}
+	p.away.Store(false)
+	p.hold()() // nothing waits any more
+	waitFor(t, "kafka to be back", func() bool { return get(t, g, "/readyz").status == 200 })
+	if a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)}); a.status != 200 {
+		t.Errorf("status is %d when kafka is back", a.status)
 	}
 }
 

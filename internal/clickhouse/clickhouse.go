@@ -12,9 +12,12 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
+// Conn is a pool of connections. It is safe for concurrent use.
+type Conn = driver.Conn
+
 // Open makes a pool of connections. It does not connect: the first statement
 // does, so that a server that is away for the moment is no error here.
-func Open(c Config) (driver.Conn, error) {
+func Open(c Config) (Conn, error) {
 	password, err := c.Password.Value()
 	if err != nil {
 		return nil, fmt.Errorf("opening ClickHouse: %w", err)
@@ -78,9 +81,6 @@ func loopback(addresses []string) bool {
 	}
 	return true
 }
-
-// Conn is a pool of connections. It is safe for concurrent use.
-type Conn = driver.Conn
 
 // Named binds a value to a name in a statement: {name:Type}.
 func Named(name string, value any) driver.NamedValue { return clickhouse.Named(name, value) }

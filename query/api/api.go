@@ -26,8 +26,8 @@ type Deps struct {
 	Database string
 	// Topics maps the name of every topic to its signal.
 	Topics map[string]string
-	// RetentionDays is passed to the audit.
-	RetentionDays map[string]int
+	// RetentionDays is passed to the audit, see ledger.Config.
+	RetentionDays func(table, tenant string) int
 	// Kafka says how far Kafka and the pipeline are, partition by partition.
 	Kafka func(ctx context.Context) ([]ledger.KafkaPartition, error)
 	// Components says what runs.

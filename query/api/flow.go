@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -171,10 +170,10 @@ WHERE time >= fromUnixTimestamp64Nano(?) AND time < fromUnixTimestamp64Nano(?)`
 		s.History[second] += accepted
 		blocks[topic] += n
 		if age := HistorySeconds - 1 - int(second); age >= rateDelay && age < rateDelay+rateSeconds {
-			s.EventsPerSecond += float64(accepted) / rateSeconds
-			s.RejectedPerSecond += float64(rejected) / rateSeconds
-			s.RepeatedPerSecond += float64(repeated) / rateSeconds
-			s.BlocksPerSecond += float64(n) / rateSeconds
+			s.EventsPerSecond += float64(accepted)
+			s.RejectedPerSecond += float64(rejected)
+			s.RepeatedPerSecond += float64(repeated)
+			s.BlocksPerSecond += float64(n)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -182,6 +181,9 @@ WHERE time >= fromUnixTimestamp64Nano(?) AND time < fromUnixTimestamp64Nano(?)`
 	}
 	for i := range signals {
 		s := &signals[i]
+		for _, rate := range []*float64{&s.EventsPerSecond, &s.RejectedPerSecond, &s.RepeatedPerSecond, &s.BlocksPerSecond} {
+			*rate /= rateSeconds
+		}
 		total := uint64(0)
 		for _, n := range s.History {
 			total += n
@@ -257,7 +259,7 @@ func (a *API) disk(ctx context.Context) (*Disk, error) {
 	err := a.deps.Conn.QueryRow(ctx, `SELECT path, free_space, total_space FROM system.disks WHERE name = 'default'`).
 		Scan(&d.Path, &d.FreeBytes, &d.TotalBytes)
 	if err != nil {
-		return nil, errors.Join(errors.New("asking ClickHouse for its disk"), err)
+		return nil, fmt.Errorf("asking ClickHouse for its disk: %w", err)
 	}
 	return d, nil
 }

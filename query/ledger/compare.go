@@ -245,8 +245,8 @@ func (c *comparison) chain(e entry) {
 // their retention.
 func (c *comparison) expired(table string, oldest time.Time, e entry) bool {
 	days := int(e.retentionDays)
-	if d, ok := c.cfg.RetentionDays[table]; ok {
-		days = d
+	if c.cfg.RetentionDays != nil {
+		days = c.cfg.RetentionDays(table, e.tenant)
 	}
 	return days > 0 && oldest.AddDate(0, 0, days).Before(c.options.Now)
 }

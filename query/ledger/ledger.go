@@ -28,9 +28,9 @@ type Config struct {
 	Database string
 	// Topics maps the name of every topic to its signal: logs, spans or metrics.
 	Topics map[string]string
-	// RetentionDays says after how many days rows expire, by table. Where a
-	// table is missing, the retention of the ledger's own row holds.
-	RetentionDays map[string]int
+	// RetentionDays says after how many days a tenant's rows in a table expire;
+	// 0 is never. Where it is nil, they are kept as long as the ledger's own.
+	RetentionDays func(table, tenant string) int
 	// MaxProblems bounds the problems that a report lists; all are counted.
 	MaxProblems int
 }

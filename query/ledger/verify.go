@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
@@ -50,6 +51,9 @@ func (a *Audit) unknownTopics(r *Report, bounds map[string]*window) {
 	}
 }
 
+// expirySlack is how long before its time a row of the ledger counts as expired.
+const expirySlack = 48 * time.Hour
+
 // window is the range of offsets that is looked at, per partition of a topic.
 type window struct {
 	partitions []uint32
@@ -57,13 +61,16 @@ type window struct {
 	from, end []uint64
 }
 
-// bounds reads where the ledger begins, after Since, and ends.
+// bounds reads where the ledger begins, after Since, and ends. Where its first
+// rows have expired, or are about to, it begins with what is left; rows of
+// events from before have nothing to be compared with.
 func (a *Audit) bounds(ctx context.Context, o Options) (map[string]*window, error) {
 	rows, err := a.conn.Query(ctx, `SELECT toString(topic), kafka_partition,
-	if(? = 0, 0, minOrNullIf(from_offset, toUnixTimestamp64Nano(time) >= ?)), max(to_offset)
+	if(? != 0, minOrNullIf(from_offset, toUnixTimestamp64Nano(time) >= ?),
+		if(min(time) + toIntervalDay(min(retention_days)) < fromUnixTimestamp64Nano(?), min(from_offset), 0)), max(to_offset)
 FROM `+a.dialect.Table(tables.Ledger)+`
 GROUP BY topic, kafka_partition
-ORDER BY topic, kafka_partition`, nanoseconds(o.Since), nanoseconds(o.Since))
+ORDER BY topic, kafka_partition`, nanoseconds(o.Since), nanoseconds(o.Since), o.Now.Add(expirySlack).UnixNano())
 	if err != nil {
 		return nil, fmt.Errorf("reading the ends of the ledger: %w", err)
 	}

@@ -243,6 +243,26 @@ func TestVerifyPending(t *testing.T) {
 	}
 }
 
+// TestVerifyLedgerExpired wants events that outlive the ledger's rows not to be
+// orphans.
+func TestVerifyLedgerExpired(t *testing.T) {
+	s := querytest.Start(t)
+	for i := range uint64(3) {
+		s.Write(t, querytest.Block{
+			Topic: "otlp_logs", Tenant: "acme", From: i, To: i + 1, Time: now.AddDate(0, 0, int(i)), RetentionDays: 10,
+			Rows: map[string]uint64{tables.Logs: 6},
+		})
+	}
+	s.Exec(t, "ALTER TABLE goshawk.ledger DELETE WHERE from_offset = 0 SETTINGS mutations_sync = 2")
+	a := newAudit(t, s)
+	if r := verify(t, a, ledger.Options{Now: now.AddDate(0, 0, 3)}); kinds(r) != "orphan otlp_logs/0/acme [0,-1) 6/0" {
+		t.Errorf("while the ledger's row should be there: %s", kinds(r))
+	}
+	if r := verify(t, a, ledger.Options{Now: now.AddDate(0, 0, 10)}); !r.Balanced || r.Totals.Blocks != 2 {
+		t.Errorf("when it has expired: %s", kinds(r))
+	}
+}
+
 // TestVerifyExpired wants rows past their retention not to be missed, and rows
 // that are too many to be named all the same.
 func TestVerifyExpired(t *testing.T) {

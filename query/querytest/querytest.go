@@ -27,7 +27,7 @@ type Store struct {
 	Conn driver.Conn
 }
 
-// Start starts an engine for the test and creates the tables.
+// Start starts an engine for the test and creates the tables and views.
 func Start(t testing.TB, change ...func(*engine.Config)) *Store {
 	t.Helper()
 	e := enginetest.Start(t, change...)
@@ -45,8 +45,15 @@ func Start(t testing.TB, change ...func(*engine.Config)) *Store {
 	})
 	s := &Store{Engine: e, Conn: conn}
 	dialect := tables.Dialect{Database: e.Database}
+	var texts []string
 	for _, table := range tables.All() {
-		statements, err := dialect.Render(table.Up())
+		texts = append(texts, table.Up())
+	}
+	for _, view := range tables.Views() {
+		texts = append(texts, view.Up())
+	}
+	for _, text := range texts {
+		statements, err := dialect.Render(text)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Fault is why a query was not answered.
@@ -144,6 +146,23 @@ func (h *Handler) transportFault(r *http.Request, err error) *Fault {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return &Fault{Status: http.StatusGatewayTimeout, Code: codeTimeout, Name: "TIMEOUT_EXCEEDED", Message: "the query took longer than its limit"}
 	}
-	h.log.Warn("ClickHouse cannot be reached for SQL", "error", err)
+	h.warnAway(err)
 	return &Fault{Status: http.StatusServiceUnavailable, Message: "ClickHouse cannot be reached at the moment"}
+}
+
+// awayInterval is how often the log says that ClickHouse is away.
+const awayInterval = 30 * time.Second
+
+// warnAway logs that ClickHouse cannot be reached, from time to time.
+func (h *Handler) warnAway(err error) {
+	now, last := time.Now().UnixNano(), h.warned.Load()
+	if now-last < int64(awayInterval) || !h.warned.CompareAndSwap(last, now) {
+		return
+	}
+	// The URL says nothing but limits.
+	var failed *url.Error
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	h.log.Warn("ClickHouse cannot be reached for SQL", "error", err)
 }

@@ -48,6 +48,7 @@ type Handler struct {
 	policies       *policies
 	metrics        *metrics
 	log            *slog.Logger
+	warned         atomic.Int64 // when the log said last that ClickHouse is away
 }
 
 // New makes a handler. Conn, which may be nil where no tenant will ask, is a

@@ -49,12 +49,18 @@ func newFront(t *testing.T, change func(*sql.Config)) *front {
 	t.Cleanup(h.Close)
 	now := time.Now()
 	for i, tenant := range []string{"acme", "zeta", "zeta"} {
-		for _, topic := range []string{"otlp_logs"} {
-			s.Write(t, querytest.Block{
-				Topic: topic, Tenant: tenant, Partition: 0, From: uint64(i), To: uint64(i) + 1, Time: now,
-				Rows: map[string]uint64{tables.Logs: 100}, Rejected: 3,
-			})
+		b := querytest.Block{
+			Topic: "otlp_logs", Tenant: tenant, Partition: 0, From: uint64(i), To: uint64(i) + 1, Time: now,
+			Rows: map[string]uint64{tables.Logs: 100}, Rejected: 3,
 		}
+		s.Write(t, b)
+		for _, table := range append(tables.EventTables()[1:], tables.Exemplars) {
+			s.WriteRows(t, b, table, 5)
+		}
+		// One series of every kind.
+		s.Exec(t, `INSERT INTO goshawk.series (tenant, metric, fingerprint, kind, day, retention_days)
+SELECT ?, 'http.server.request.duration', number, CAST(number + 1, 'Enum8(\'gauge\' = 1, \'sum\' = 2, \'histogram\' = 3, \'exponential_histogram\' = 4, \'summary\' = 5)'), today(), 30 FROM numbers(5)`, tenant)
+		s.Exec(t, "INSERT INTO goshawk.dead_letter_replays (time, tenant, topic, retention_days) VALUES (now(), ?, 'otlp_logs', 30)", tenant)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.Serve(w, r, sql.Scope{Tenant: r.Header.Get("Tenant")}, "TabSeparated")
@@ -203,11 +209,23 @@ func TestTenants(t *testing.T) {
 	if status, text := f.ask(t, "nobody", "SELECT count() FROM logs"); status != http.StatusOK || text != "0" {
 		t.Errorf("a tenant without rows sees %d %s", status, text)
 	}
-	// Every table that has rows of tenants is bounded, those to come as well.
+	if status, text := f.ask(t, "acme", "SELECT count() FROM otel_logs"); status != http.StatusOK || text != "100" {
+		t.Errorf("the view otel_logs: %d %s, want 100", status, text)
+	}
+	// Every table and view is bounded, those to come as well.
+	var names []string
 	for _, table := range tables.All() {
-		status, text := f.ask(t, "nobody", "SELECT count() FROM "+table.Name)
-		if status != http.StatusOK || text != "0" {
-			t.Errorf("table %s: a tenant without rows sees %d %s", table.Name, status, text)
+		names = append(names, table.Name)
+	}
+	for _, view := range tables.Views() {
+		names = append(names, view.Name)
+	}
+	for _, name := range names {
+		if status, text := f.ask(t, "nobody", "SELECT count() FROM "+name); status != http.StatusOK || text != "0" {
+			t.Errorf("%s: a tenant without rows sees %d %s", name, status, text)
+		}
+		if status, text := f.ask(t, "", "SELECT count() FROM "+name); status != http.StatusOK || text == "0" {
+			t.Errorf("%s: the operator sees %d %s, so this test shows nothing", name, status, text)
 		}
 	}
 }
@@ -340,6 +358,23 @@ func wait(t *testing.T, what string, done func() bool) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("waited in vain for %s", what)
+}
+
+// TestStreams wants the first rows while the query still runs.
+func TestStreams(t *testing.T) {
+	f := newFront(t, nil)
+	response, err := http.Post(f.URL, "text/plain", strings.NewReader("SELECT number, repeat('x', 200), sleep(1) FROM numbers(6553600)"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	first := make([]byte, 100)
+	if _, err := io.ReadFull(response.Body, first); err != nil || !bytes.HasPrefix(first, []byte("0\tx")) {
+		t.Fatalf("%q: %v", first, err)
+	}
+	if n := f.running(t); n != 1 {
+		t.Errorf("%d queries run when the first rows are there", n)
+	}
 }
 
 // TestCutOff wants a broken connection where an answer does not end well: the

@@ -33,11 +33,15 @@ func TenantTables() []string {
 	return names
 }
 
-// RowFilters returns the condition per table, as the embedded engine takes them.
+// RowFilters returns the condition per table, as the embedded engine takes
+// them. A view has none of its own: it reads its tables as the user who asks.
 func RowFilters() map[string]string {
 	filters := map[string]string{}
 	for _, name := range TenantTables() {
 		filters[name] = TenantFilter
+	}
+	for _, v := range tables.Views() {
+		filters[v.Name] = ""
 	}
 	return filters
 }
@@ -49,6 +53,9 @@ func PolicyStatements(cfg Config, onCluster string) []string {
 	user := tables.Quote(cfg.TenantUsername)
 	dialect := tables.Dialect{Database: cfg.Database, Cluster: onCluster}
 	var all []string
+	for _, v := range tables.Views() {
+		all = append(all, fmt.Sprintf("GRANT%s SELECT ON %s TO %s", dialect.OnCluster(), dialect.Table(v.Name), user))
+	}
 	for _, name := range TenantTables() {
 		all = append(all,
 			fmt.Sprintf("GRANT%s SELECT ON %s TO %s", dialect.OnCluster(), dialect.Table(name), user),

@@ -102,7 +102,7 @@ func (t *ledger) count(b *telemetry.Batch) {
 		if tenant := b.TenantOf(resource); row == nil || row.tenant != tenant {
 			row = t.tenant(tenant)
 		}
-		time = storableTime(time)
+		time = eventTime(time)
 		if row.stored == 0 {
 			row.minTime, row.maxTime = time, time
 		}
@@ -178,7 +178,7 @@ func (t *deadLetters) prepare(b *telemetry.Batch) *block {
 // the books, where they only say how long a row is kept, the present serves.
 var (
 	firstYear = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
-	lastYear  = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()
+	lastYear  = lastEventTime
 )
 
 // receiveTime returns when a record was received.

@@ -146,5 +146,5 @@ const bucketWidth = tables.BucketSeconds * int64(time.Second)
 
 // bucketOf returns the column bucket of a time.
 func bucketOf(t int64) uint32 {
-	return uint32(storableTime(t) / bucketWidth * tables.BucketSeconds)
+	return uint32(eventTime(t) / bucketWidth * tables.BucketSeconds)
 }

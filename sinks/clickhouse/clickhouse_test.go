@@ -35,7 +35,12 @@ type store struct {
 
 func newStore(t testing.TB) *store {
 	t.Helper()
-	e := enginetest.Start(t)
+	return prepared(t, enginetest.Start(t))
+}
+
+// prepared makes the tables on an engine.
+func prepared(t testing.TB, e *enginetest.Engine) *store {
+	t.Helper()
 	conn := connect(t, e)
 	s := &store{Engine: e, conn: conn, dialect: tables.Dialect{Database: e.Database}, metrics: NewMetrics(prometheus.NewRegistry())}
 	m, err := migrations.New(conn, s.dialect)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"time"
 	"unsafe"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -44,6 +45,11 @@ func float64s[T any](r *rows[T], value func(*T) float64) encoder {
 // times encodes a column of DateTime64(9) from Unix nanoseconds.
 func times[T any](r *rows[T], value func(*T) int64) encoder {
 	return int64s(r, func(row *T) int64 { return storableTime(value(row)) })
+}
+
+// eventTimes encodes the column time of events.
+func eventTimes[T any](r *rows[T], value func(*T) int64) encoder {
+	return int64s(r, func(row *T) int64 { return eventTime(value(row)) })
 }
 
 // uint32s encodes a column of 4-byte numbers.
@@ -181,3 +187,12 @@ func storableTime(t int64) int64 {
 }
 
 func appendUint32(dst []byte, n uint32) []byte { return binary.LittleEndian.AppendUint32(dst, n) }
+
+// lastEventTime is where eventTime ends. Partitions, buckets and expiry count in
+// types that end in 2106.
+var lastEventTime = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano() - 1
+
+// eventTime returns the time by which an event is filed. The decoder lets no
+// event through that is far from the present; should one come, it is filed under
+// the last moment of the century rather than held against the whole block.
+func eventTime(t int64) int64 { return min(storableTime(t), lastEventTime) }

@@ -23,7 +23,7 @@ var (
 		rapid.StringN(0, 12, -1),
 		rapid.SampledFrom([]string{"", "GET", "\x00", "'\"\\\n\t`", "日本語 🦅", strings.Repeat("x", 127), strings.Repeat("é", 64), strings.Repeat("long ", 5000)}),
 	)
-	genTime  = rapid.Int64Range(shopStart.UnixNano()-20*24*3600*1e9, shopStart.UnixNano()+24*3600*1e9)
+	genTime  = rapid.Int64Range(siteStart.UnixNano()-20*24*3600*1e9, siteStart.UnixNano()+24*3600*1e9)
 	genAny   = rapid.OneOf(rapid.Int64Min(0), rapid.SampledFrom([]int64{0, 1, math.MaxInt64}))
 	genFloat = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 200, 0.1, math.MaxFloat64, 5e-324}))
 	genInt   = rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, 200, 1<<53 - 1, 1 << 53, 1<<53 + 1, math.MinInt64, math.MaxInt64}))

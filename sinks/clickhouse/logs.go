@@ -20,7 +20,7 @@ func newLogs(s *Sink) *logs {
 		"tenant":             lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).tenant }),
 		"bucket":             uint32s(r, func(l *telemetry.Log) uint32 { return bucketOf(l.Time) }),
 		"service":            lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).service }),
-		"time":               times(r, func(l *telemetry.Log) int64 { return l.Time }),
+		"time":               eventTimes(r, func(l *telemetry.Log) int64 { return l.Time }),
 		"observed_time":      times(r, func(l *telemetry.Log) int64 { return l.Observed }),
 		"severity":           uint8s(r, func(l *telemetry.Log) uint8 { return l.Severity }),
 		"severity_class":     uint8s(r, severityClass),
@@ -44,7 +44,7 @@ func (t *logs) prepare(s *Sink, b *telemetry.Batch) *block {
 	t.sort.reset(len(b.Logs))
 	for i := range b.Logs {
 		l := &b.Logs[i]
-		time := storableTime(l.Time)
+		time := eventTime(l.Time)
 		t.sort.add(s.shared.eventPrefix(l.Resource, time, severityClass(l)), 0, time)
 	}
 	t.rows.all, t.rows.order = b.Logs, t.sort.sorted()

@@ -27,7 +27,7 @@ func (t *points[T]) common(sh *shared, own encoders) encoders {
 		"fingerprint": func(dst []byte) []byte {
 			return appendOrdered(dst, r.order, t.fingerprints)
 		},
-		"time":           times(r, func(p *T) int64 { return t.point(p).Time }),
+		"time":           eventTimes(r, func(p *T) int64 { return t.point(p).Time }),
 		"start_time":     times(r, func(p *T) int64 { return t.point(p).Start }),
 		"flags":          uint32s(r, func(p *T) uint32 { return t.point(p).Flags }),
 		"retention_days": uint16s(r, func(p *T) uint16 { return sh.resources[metric(p).Resource].retentionDays }),
@@ -48,7 +48,7 @@ func (t *points[T]) prepare(s *Sink, all []T) *block {
 		s.exemplars.see(s.shared.batch, p, f)
 		t.fingerprints = append(t.fingerprints, f)
 		m := &s.shared.metrics[p.Metric]
-		t.sort.add(uint64(m.rank), f, storableTime(p.Time))
+		t.sort.add(uint64(m.rank), f, eventTime(p.Time))
 	}
 	t.rows.all, t.rows.order = all, t.sort.sorted()
 	t.block.rows = len(all)

@@ -65,7 +65,7 @@ func (t *series) reset() {
 func (t *series) see(s *shared, p *telemetry.Point) uint64 {
 	m := &s.metrics[p.Metric]
 	fingerprint := mix(m.prefix, attributeSet(s.batch.AttrsOf(p.Attrs), &s.scratch))
-	day := uint16(storableTime(p.Time) / int64(24*time.Hour))
+	day := uint16(eventTime(p.Time) / int64(24*time.Hour))
 	key := mix(mix(fingerprint, m.meta), uint64(day))
 	if t.known.has(key) {
 		return fingerprint

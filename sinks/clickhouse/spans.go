@@ -26,8 +26,8 @@ func newSpans(s *Sink) *spans {
 		"tenant":            lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).tenant }),
 		"bucket":            uint32s(r, func(sp *telemetry.Span) uint32 { return bucketOf(sp.Start) }),
 		"service":           lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).service }),
-		"time":              times(r, func(sp *telemetry.Span) int64 { return sp.Start }),
-		"duration_ns":       int64s(r, func(sp *telemetry.Span) int64 { return storableTime(sp.End) - storableTime(sp.Start) }),
+		"time":              eventTimes(r, func(sp *telemetry.Span) int64 { return sp.Start }),
+		"duration_ns":       int64s(r, func(sp *telemetry.Span) int64 { return storableTime(sp.End) - eventTime(sp.Start) }),
 		"name":              lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return sp.Name }),
 		"kind":              uint8s(r, func(sp *telemetry.Span) uint8 { return within(sp.Kind, 5) }),
 		"status":            uint8s(r, func(sp *telemetry.Span) uint8 { return within(sp.Status, 2) }),
@@ -66,7 +66,7 @@ func (t *spans) prepare(s *Sink, b *telemetry.Batch) *block {
 	t.sort.reset(len(b.Spans))
 	for i := range b.Spans {
 		sp := &b.Spans[i]
-		start := storableTime(sp.Start)
+		start := eventTime(sp.Start)
 		t.sort.add(s.shared.eventPrefix(sp.Resource, start, 0), 0, start)
 	}
 	t.rows.all, t.rows.order = b.Spans, t.sort.sorted()

@@ -61,6 +61,7 @@ const fieldHead = 1 + 5
 
 func (c *cutter) reset() {
 	c.nodes, c.heads, c.items, c.left = c.nodes[:0], c.heads[:0], c.items[:0], 0
+	clear(c.pieces) // let go of the values
 	c.order, c.pieces = c.order[:0], c.pieces[:0]
 }
 

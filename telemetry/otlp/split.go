@@ -87,6 +87,13 @@ func (s *Splitter) Split(signal telemetry.Signal, body []byte, partitions int, r
 	return nil
 }
 
+// Reset lets go of the last request, of which a splitter otherwise holds views
+// until the next one.
+func (s *Splitter) Reset() {
+	s.reset()
+	s.batch = telemetry.Batch{}
+}
+
 func (s *Splitter) reset() {
 	if cap(s.cut.buffer) > keptBytes {
 		s.cut.buffer = nil

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
@@ -350,6 +352,34 @@ func TestSplitMalformed(t *testing.T) {
 	if err := s.Split(telemetry.Logs, body, 4, benchTime); err != nil || s.Accepted() != 3 {
 		t.Fatalf("after it: %v, accepted %d", err, s.Accepted())
 	}
+}
+
+func TestSplitterReset(t *testing.T) {
+	s := NewSplitter(DefaultLimits())
+	freed := make(chan struct{})
+	split := func() {
+		body := new([64 << 10]byte)
+		n := copy(body[:], marshalLogs(t, benchLogs(100, 5)))
+		runtime.AddCleanup(body, func(c chan struct{}) { close(c) }, freed)
+		if err := s.Split(telemetry.Logs, body[:n], 7, benchTime); err != nil || len(s.Parts()) < 2 {
+			t.Fatal(err, len(s.Parts()))
+		}
+	}
+	split()
+	s.Reset()
+	if len(s.Parts()) != 0 || s.Accepted() != 0 {
+		t.Fatal("parts remain after Reset")
+	}
+	for range 100 { // the cleanup runs some time after a collection
+		runtime.GC()
+		select {
+		case <-freed:
+			runtime.KeepAlive(s)
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatal("the splitter holds the body after Reset")
 }
 
 func TestSplitMessage(t *testing.T) {

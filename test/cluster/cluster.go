@@ -279,7 +279,7 @@ func get(address string) func() error {
 // SQL runs a query through the query service and returns its answer, tab
 // separated, without the last line end.
 func (c *Cluster) SQL(query string) (string, error) {
-	response, err := (&http.Client{Timeout: time.Minute}).Post("http://"+c.Query+"/sql", "text/plain", strings.NewReader(query))
+	response, err := (&http.Client{Timeout: time.Minute}).Post("http://"+c.Query+"/", "text/plain", strings.NewReader(query))
 	if err != nil {
 		return "", err
 	}

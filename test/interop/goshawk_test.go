@@ -3,7 +3,6 @@ package interop
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +21,7 @@ import (
 // TestGoshawk runs the real binary, everything in one, on its embedded broker,
 // and lets the clients of others talk to it.
 func TestGoshawk(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{Up: os.Getenv("NOUP") == ""})
+	c := cluster.Start(t, cluster.Options{Up: true})
 	t.Run("collector", func(t *testing.T) { testCollector(t, c) })
 	t.Run("sdk", func(t *testing.T) { testSDK(t, c) })
 	t.Run("telemetrygen", func(t *testing.T) { testTelemetrygen(t, c) })
@@ -31,7 +30,7 @@ func TestGoshawk(t *testing.T) {
 
 // TestGoshawkOnKafka is the same on a real Apache Kafka.
 func TestGoshawkOnKafka(t *testing.T) {
-	c := cluster.Start(t, cluster.Options{Up: os.Getenv("NOUP") == "", Kafka: kafkatest.Start(t)})
+	c := cluster.Start(t, cluster.Options{Up: true, Kafka: kafkatest.Start(t)})
 	t.Run("collector", func(t *testing.T) { testCollector(t, c) })
 	t.Run("sdk", func(t *testing.T) { testSDK(t, c) })
 	audit(t, c)
@@ -110,8 +109,14 @@ func stored(t *testing.T, c *cluster.Cluster, service string) counts {
 	for _, table := range pointTables {
 		points = append(points, count(table, "startsWith(metric, '"+service+".')"))
 	}
-	answer := query(t, c, fmt.Sprintf("SELECT %s, %s, %s",
+	answer, err := c.SQL(fmt.Sprintf("SELECT %s, %s, %s FORMAT TabSeparated",
 		count("logs", "service = '"+service+"'"), count("spans", "service = '"+service+"'"), strings.Join(points, " + ")))
+	if err != nil && strings.Contains(err.Error(), "UNKNOWN_TABLE") {
+		return counts{} // The gateway takes events before the first worker has made the tables.
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got counts
 	if _, err := fmt.Sscan(answer, &got.logs, &got.spans, &got.points); err != nil {
 		t.Fatalf("counting rows: %v in %q", err, answer)
@@ -121,7 +126,7 @@ func stored(t *testing.T, c *cluster.Cluster, service string) counts {
 
 func query(t *testing.T, c *cluster.Cluster, text string) string {
 	t.Helper()
-	answer, err := c.SQL(text)
+	answer, err := c.SQL(text + " FORMAT TabSeparated")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +141,9 @@ func audit(t *testing.T, c *cluster.Cluster) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	if said, err := c.Run(ctx, "audit"); err != nil {
-		t.Errorf("goshawk audit: %v\n%s", err, said)
+	said, err := c.Run(ctx, "audit")
+	if err != nil {
+		t.Errorf("goshawk audit: %v", err)
 	}
+	t.Logf("goshawk audit:\n%s", said)
 }

@@ -9,6 +9,7 @@ import { startSQLBox } from "./sqlbox.js";
 
 let ever = false; // whether anything has arrived, as far as this page knows
 let verifying = false;
+let usable = false; // whether the service and ClickHouse answered the last time
 
 function state(text, kind) {
   const pill = $("state");
@@ -34,11 +35,15 @@ function showEmpty(listeners) {
 
 function showFlow(f) {
   $("version").textContent = [f.version ? `version ${f.version}` : "", `as of ${clock(Date.parse(f.time)).slice(0, 8)}`].filter(Boolean).join(" · ");
-  showSignals(f.signals);
+  usable = !f.errors.signals;
+  // While ClickHouse is away, what it said last stays on the page.
+  if (usable || !ever) {
+    showSignals(f.signals);
+    showDisk(f.disk, f.errors.disk);
+    showTables(f.tables, f.errors.tables);
+  }
   showLag(f.lag, f.errors.lag);
-  showDisk(f.disk, f.errors.disk);
   showComponents(f.components, f.listeners);
-  showTables(f.tables, f.errors.tables);
   const total = f.signals.reduce((sum, s) => sum + s.events_per_second, 0);
   const recent = f.signals.some((s) => s.history.some((n) => n > 0));
   ever ||= recent || f.tables.some((t) => t.rows > 0);
@@ -47,7 +52,7 @@ function showFlow(f) {
   document.title = total > 0 ? `${rate(total)}/s · Goshawk` : "Goshawk";
   if (f.errors.signals) {
     state("ClickHouse is away", "bad");
-    away("ClickHouse does not answer.", `Events wait in Kafka until it is back. ${f.errors.signals}`);
+    away("ClickHouse does not answer.", `Events wait in Kafka until it is back. (${f.errors.signals})`);
     return;
   }
   $("away").hidden = true;
@@ -57,8 +62,10 @@ function showFlow(f) {
 }
 
 function showFailure(error) {
+  usable = false;
   if (error instanceof Refused && error.status === 401) {
     $("token").hidden = false;
+    $("content").hidden = true;
     $("token-error").textContent = sessionStorage.getItem("goshawk-token") ? error.message : "";
     state("token needed", "");
   } else if (error instanceof NoAnswer) {
@@ -82,6 +89,7 @@ async function pollFlow() {
   try {
     const f = await flow();
     $("token").hidden = true;
+    $("content").hidden = false;
     showFlow(f);
   } catch (error) {
     showFailure(error);
@@ -116,7 +124,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
 }
 startSQLBox();
+await pollFlow();
 every(1000, pollFlow);
-every(1000, async () => { if (!verifying) showLedger(await ledger(false)); });
-every(2000, showLogs);
-every(5000, showSpans);
+every(1000, async () => { if (usable && !verifying) showLedger(await ledger(false)); });
+every(2000, async () => { if (usable) await showLogs(); });
+every(5000, async () => { if (usable) await showSpans(); });

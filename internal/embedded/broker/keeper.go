@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -53,6 +54,7 @@ func (k *keeper) run(ctx context.Context) error {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
 	skipped := 0
+	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -75,12 +77,14 @@ func (k *keeper) run(ctx context.Context) error {
 			continue
 		}
 		skipped = 0
-		if err := k.look(); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
+		err := k.look()
+		if err != nil && ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !failing {
 			k.log.Error("keeping the Kafka log within its bounds", "error", err)
 		}
+		failing = err != nil
 	}
 }
 
@@ -267,7 +271,7 @@ func (k *keeper) deleteRecords(trims map[partitionID]int64) error {
 	for _, t := range response.Topics {
 		for _, p := range t.Partitions {
 			// The topic may have been deleted meanwhile.
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil && err != kerr.UnknownTopicOrPartition {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 				return fmt.Errorf("deleting old segments of %s/%d: %w", t.Topic, p.Partition, err)
 			}
 		}

@@ -123,8 +123,8 @@ func repairSettings(dir string, clean bool, log *slog.Logger) error {
 		}
 	}
 	for _, name := range []string{"acls.json", "sasl.json", "broker_configs.json", "quotas.json", windowsFile} {
-		var any map[string]any
-		if _, err := readJSON(filepath.Join(dir, name), &any, log); err != nil {
+		var settings map[string]any
+		if _, err := readJSON(filepath.Join(dir, name), &settings, log); err != nil {
 			return err
 		}
 	}

@@ -73,6 +73,22 @@ func scan(dataDir string) (map[partitionID][]segment, error) {
 	return partitions, nil
 }
 
+// LogBytes returns what the log of all topics takes on the disk. It may be
+// called while a broker runs on the directory.
+func LogBytes(dataDir string) (int64, error) {
+	partitions, err := scan(dataDir)
+	if err != nil {
+		return 0, err
+	}
+	var sum int64
+	for _, segments := range partitions {
+		for _, s := range segments {
+			sum += s.size + s.batches*indexEntry
+		}
+	}
+	return sum, nil
+}
+
 func scanPartition(dir string) ([]segment, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -167,13 +167,16 @@ func stop(cfg Config, term *terminal, ended <-chan error, log *slog.Logger) erro
 	defer again.Stop()
 	for {
 		select {
-		case <-ended:
+		case err := <-ended:
+			if err != nil {
+				return fmt.Errorf("stopping the engine: %w", err)
+			}
 			return nil
 		case <-again.C:
 			// One control-D may come before the prompt does.
 			term.endOfInput()
 		case <-grace.C:
-			log.Warn("ClickHouse engine did not end in time; leaving it behind", "grace", cfg.StopGrace)
+			log.Info("ClickHouse engine waits for its clients; ending without them", "grace", cfg.StopGrace)
 			return nil
 		}
 	}

@@ -54,8 +54,8 @@ func FindLibrary(configured string) (string, error) {
 	}
 	var places []string
 	if executable, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(executable); err == nil {
-			executable = real
+		if target, err := filepath.EvalSymlinks(executable); err == nil {
+			executable = target
 		}
 		dir := filepath.Dir(executable)
 		places = append(places, filepath.Join(dir, libraryFile), filepath.Join(dir, "..", libraryInTree))

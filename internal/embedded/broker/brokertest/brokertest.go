@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -160,6 +161,9 @@ func StartProcess(t testing.TB, change ...func(*broker.Config)) *Process {
 	}
 	t.Cleanup(func() {
 		p.Stop()
+		if strings.Contains(p.Output(), "DATA RACE") {
+			t.Error("the broker has a data race")
+		}
 		if t.Failed() {
 			t.Logf("output of the broker:\n%s", p.Output())
 		}

@@ -9,9 +9,9 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
-// shop makes blocks like those of a web shop: access logs, traces and metrics
+// site makes blocks like those of a web shop: access logs, traces and metrics
 // with random ids, values of the usual skew and the usual attributes.
-type shop struct {
+type site struct {
 	rnd   *rand.Rand
 	paths []string
 	ips   []string
@@ -19,11 +19,11 @@ type shop struct {
 	clock int64
 }
 
-// shopStart is where the shop's time begins.
-var shopStart = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+// siteStart is where the site's time begins.
+var siteStart = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 
-func newShop(seed uint64) *shop {
-	s := &shop{rnd: rand.New(rand.NewPCG(seed, 42)), clock: shopStart.UnixNano()}
+func newSite(seed uint64) *site {
+	s := &site{rnd: rand.New(rand.NewPCG(seed, 42)), clock: siteStart.UnixNano()}
 	words := []string{"product", "cart", "search", "static", "image", "api", "user", "order", "review", "category"}
 	for i := range 4000 {
 		s.paths = append(s.paths, fmt.Sprintf("/%s/%s/%d", words[i%10], words[(i/10)%10], s.rnd.IntN(100000)))
@@ -37,18 +37,18 @@ func newShop(seed uint64) *shop {
 	return s
 }
 
-func (s *shop) zipf(n int) int {
+func (s *site) zipf(n int) int {
 	f := s.rnd.Float64()
 	return int(f * f * f * float64(n))
 }
 
-func (s *shop) trace() (id telemetry.TraceID) {
+func (s *site) trace() (id telemetry.TraceID) {
 	binary.LittleEndian.PutUint64(id[:8], s.rnd.Uint64())
 	binary.LittleEndian.PutUint64(id[8:], s.rnd.Uint64())
 	return id
 }
 
-func (s *shop) span() (id telemetry.SpanID) {
+func (s *site) span() (id telemetry.SpanID) {
 	binary.LittleEndian.PutUint64(id[:], s.rnd.Uint64())
 	return id
 }
@@ -67,7 +67,7 @@ func ranged(b *telemetry.Batch, fill func()) telemetry.Range {
 }
 
 // block begins a block of one record per host.
-func (s *shop) block(b *telemetry.Batch, signal telemetry.Signal, from int64, hosts int) {
+func (s *site) block(b *telemetry.Batch, signal telemetry.Signal, from int64, hosts int) {
 	b.Reset()
 	b.Block = telemetry.Block{Topic: "otlp_" + signal.String(), Partition: 3, From: from, To: from + int64(hosts), Signal: signal, Epoch: 7}
 	for h := range hosts {
@@ -86,7 +86,7 @@ func (s *shop) block(b *telemetry.Batch, signal telemetry.Signal, from int64, ho
 }
 
 // logs fills a block with access logs.
-func (s *shop) logs(b *telemetry.Batch, from int64, n int) {
+func (s *site) logs(b *telemetry.Batch, from int64, n int) {
 	const hosts = 20
 	s.block(b, telemetry.Logs, from, hosts)
 	methods := []string{"GET", "GET", "GET", "GET", "POST", "HEAD"}
