@@ -37,7 +37,7 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 		return err
 	}
 	defer producer.Close()
-	g, err := gateway.New(s.Gateway, topic.NewProducer(client, producer), o.Registry, o.Log)
+	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,6 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 		case <-ctx.Done():
 			return nil
 		}
-		o.Log.Info("gateway is up", "otlp_grpc", g.Addrs().GRPC, "otlp_http", g.Addrs().HTTP)
 		if ready != nil {
 			ready(g.Addrs())
 		}
@@ -61,6 +60,15 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 	})
 	return group.Wait()
 }
+
+// gatewayProducer lets the gateway ask whether Kafka is there.
+type gatewayProducer struct {
+	*topic.Producer
+	asked string
+}
+
+// Ping asks for one of the topics.
+func (p gatewayProducer) Ping(ctx context.Context) error { return p.Producer.Ping(ctx, p.asked) }
 
 // ensureTopics creates the topics that do not exist. It tries until the cluster
 // answers: a broker that is away is no reason to end.

@@ -21,6 +21,7 @@ import (
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
+	"github.com/goshawk-observability/goshawk/sinks/deadletter"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
@@ -79,6 +80,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 	}
 	metrics := pipeline.NewWorkerMetrics(o.Registry)
 	stored := chsink.NewMetrics(o.Registry)
+	letters := deadletter.NewMetrics(o.Registry)
 	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
 	runner := &pipeline.Runner{Metrics: metrics}
 	for _, signal := range telemetry.Signals {
@@ -103,7 +105,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 					Source:     source,
 					Decode:     func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) },
 					Processors: steps,
-					Sinks:      newSinks(s, producer, conn, stored),
+					Sinks:      newSinks(s, o, producer, conn, stored, letters),
 					Log:        o.Log,
 					Metrics:    metrics,
 				}, nil
@@ -113,9 +115,11 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 	return runner, nil
 }
 
-// newSinks makes the sinks of one worker.
-func newSinks(s Settings, producer *topic.Producer, conn clickhouse.Conn, stored *chsink.Metrics) []pipeline.NamedSink {
+// newSinks makes the sinks of one worker. ClickHouse comes last: its ledger row
+// closes the block.
+func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn clickhouse.Conn, stored *chsink.Metrics, letters *deadletter.Metrics) []pipeline.NamedSink {
 	return []pipeline.NamedSink{
+		{Name: "deadletter", Sink: deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)},
 		{Name: "clickhouse", Sink: chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)},
 	}
 }

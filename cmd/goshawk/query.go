@@ -15,6 +15,7 @@ import (
 	"github.com/goshawk-observability/goshawk/query"
 	"github.com/goshawk-observability/goshawk/query/api"
 	"github.com/goshawk-observability/goshawk/query/ledger"
+	"github.com/goshawk-observability/goshawk/sinks/clickhouse/migrations"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -45,12 +46,30 @@ func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Dep
 	deps.Kafka = func(ctx context.Context) ([]ledger.KafkaPartition, error) {
 		return kafkaPartitions(ctx, s, client)
 	}
-	server, err := query.New(s.Query, query.Deps{Deps: deps, Gatherer: o.Registry}, o.Registry, o.Log)
+	server, err := query.New(s.Query, query.Deps{Deps: deps, Gatherer: o.Registry, Ready: func(ctx context.Context) error { return tablesReady(ctx, s, conn) }}, o.Registry, o.Log)
 	if err != nil {
 		return err
 	}
 	defer o.Repanic()
 	return server.Run(ctx)
+}
+
+// tablesReady says why queries cannot be answered yet.
+func tablesReady(ctx context.Context, s Settings, conn clickhouse.Conn) error {
+	m, err := migrations.New(conn, s.dialect())
+	if err != nil {
+		return err
+	}
+	states, err := m.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, state := range states {
+		if !state.Applied {
+			return errors.New("the tables are not there yet; goshawk process and goshawk schema up create them")
+		}
+	}
+	return nil
 }
 
 // topicSignals maps the topics of events to their signals.

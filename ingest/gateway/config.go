@@ -39,7 +39,8 @@ type Config struct {
 	// of Kafka, which all roles share.
 	Topics topic.Config `yaml:"-"`
 	// RequestTimeout bounds the time from the last byte of a request to the
-	// acknowledgement by Kafka.
+	// acknowledgement by Kafka. It is shorter than the ten seconds after which
+	// SDKs give up, so that they hear when to come back.
 	RequestTimeout time.Duration `yaml:"request_timeout"`
 	// ShutdownTimeout bounds how long requests in flight may go on after the
 	// gateway was told to stop.
@@ -118,7 +119,7 @@ func DefaultConfig() Config {
 		},
 		Events:          otlp.DefaultLimits(),
 		Topics:          topic.DefaultConfig(),
-		RequestTimeout:  30 * time.Second,
+		RequestTimeout:  8 * time.Second,
 		ShutdownTimeout: 5 * time.Second,
 	}
 }

@@ -77,7 +77,10 @@ func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenan
 		return in.notSafe(sender, err)
 	}
 	w := in.work()
-	defer in.works.Put(w)
+	defer func() {
+		w.splitter.Reset() // or the pool would keep the body
+		in.works.Put(w)
+	}()
 
 	// The parts of a request that has to be cut are a copy of it.
 	copied := int64(len(body))

@@ -79,6 +79,15 @@ func (p *Producer) Partitions(ctx context.Context, topic string) (int, error) {
 	return n, nil
 }
 
+// Ping asks the cluster for the topic and returns an error that wraps
+// ErrUnavailable where it does not answer.
+func (p *Producer) Ping(ctx context.Context, topic string) error {
+	if _, err := p.client.Partitions(ctx, topic); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
 func (p *Producer) remember(topic string, c partitionCount) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

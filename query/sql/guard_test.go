@@ -69,6 +69,8 @@ func TestCheck(t *testing.T) {
 		{query: "SELECT 1\u00a0SETTINGS max_threads=1", status: http.StatusBadRequest},
 		{query: "SELECT 1e3SETTINGS max_threads=1", status: http.StatusBadRequest},
 		{query: "SELECT 0x1FSETTINGS max_threads=1", status: http.StatusBadRequest},
+		{query: "SELECT 1e--SETTINGS max_threads=1", status: http.StatusBadRequest},
+		{query: "SELECT 1e", status: http.StatusBadRequest},
 		{query: ";", status: http.StatusBadRequest},
 		{query: "((", status: http.StatusBadRequest},
 		{query: "-- nothing", status: http.StatusBadRequest},

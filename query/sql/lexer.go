@@ -27,8 +27,12 @@ type word struct {
 	at int
 }
 
-// number matches what starts with a digit and is surely one number.
-var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9][0-9_]*([eE][0-9]+)?|[0-9][0-9_]*[eE])$`)
+// number matches what starts with a digit and can only be a number: no keyword
+// and no forbidden name is made of these letters alone.
+var number = regexp.MustCompile(`^(0[xX][0-9a-fA-F]+|0[bB][01]+|[0-9]+(_[0-9]+)*([eE][+-]?[0-9]+)?)$`)
+
+// signedExponent matches a number up to the sign of its exponent.
+var signedExponent = regexp.MustCompile(`^[0-9]+(_[0-9]+)*[eE]$`)
 
 // lex splits a query into words and leaves comments out. Whatever lies outside
 // of quotes and could be read in another way by another version of ClickHouse
@@ -75,8 +79,15 @@ func lex(text string) ([]word, error) {
 			for end < len(text) && isWordByte(text[end]) {
 				end++
 			}
+			digits := c >= '0' && c <= '9'
+			if digits && end < len(text) && (text[end] == '+' || text[end] == '-') && signedExponent.MatchString(text[i:end]) {
+				// The sign is part of the number: 1e--2 has no comment.
+				for end++; end < len(text) && isWordByte(text[end]); {
+					end++
+				}
+			}
 			w := word{bareWord, text[i:end], i}
-			if c >= '0' && c <= '9' {
+			if digits {
 				if !number.MatchString(w.text) {
 					return nil, fmt.Errorf("%s at position %d is neither a number nor a name; put a name in double quotes", w.text, i+1)
 				}

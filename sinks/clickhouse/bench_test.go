@@ -169,6 +169,15 @@ func TestDiskSizes(t *testing.T) {
 	}
 	s := newStore(t)
 	sink := s.sink()
+	for _, a := range strings.Split(os.Getenv("ALTER"), ";") {
+		if a != "" {
+			s.exec(t, "ALTER TABLE goshawk.logs "+a)
+		}
+	}
+	n := 400_000
+	if os.Getenv("N") != "" {
+		n, _ = strconv.Atoi(os.Getenv("N"))
+	}
 	for signal, c := range map[telemetry.Signal]struct {
 		table string
 		limit float64
@@ -177,16 +186,25 @@ func TestDiskSizes(t *testing.T) {
 		telemetry.Spans:   {tables.Spans, 65},
 		telemetry.Metrics: {tables.Samples, 5},
 	} {
-		l := newLoad(signal, 400_000, 50_000)
+		if os.Getenv("ONLY") != "" && os.Getenv("ONLY") != signal.String() {
+			continue
+		}
+		l := newLoad(signal, n, 100_000)
+		cpu0, own := cpuOf(t, s.Pid()), 0.0
 		for {
 			b, ok := l.block()
 			if !ok {
 				break
 			}
+			o := ownCPU()
 			if err := sink.Write(context.Background(), b); err != nil {
 				t.Fatal(err)
 			}
+			own += ownCPU() - o
 		}
+		srv := cpuOf(t, s.Pid()) - cpu0
+		s.settle(t)
+		t.Logf("CPU client %.2f server %.2f settled %.2f", own*1e6/float64(n), srv*1e6/float64(n), (cpuOf(t, s.Pid())-cpu0)*1e6/float64(n))
 		s.exec(t, "OPTIMIZE TABLE "+s.dialect.Table(c.table)+" FINAL")
 		from := " FROM system.parts_columns WHERE active AND database = 'goshawk' AND table = '" + c.table + "'"
 		rows := s.number(t, "SELECT toUInt64(sum(rows)) FROM system.parts WHERE active AND database = 'goshawk' AND table = '"+c.table+"'")

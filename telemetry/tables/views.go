@@ -179,7 +179,7 @@ func otelMetrics(name, comment, table, where string, shape, end []field) View {
 		fields = append(fields, otelExemplars...)
 	}
 	fields = append(fields, end...)
-	from := "FROM {{.Table \"" + table + "\"}} AS p\nANY INNER JOIN\n(\n" +
+	from := "FROM {{.Table \"" + table + "\"}} AS p\nANY LEFT JOIN\n(\n" +
 		"    SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,\n" +
 		"        resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url\n" +
 		"    FROM {{.Table \"series\"}}\n) AS s\n" +

@@ -27,6 +27,9 @@ type Config struct {
 	// MaxMemory bounds what the engine allocates. A query or insert that would
 	// pass it fails with MEMORY_LIMIT_EXCEEDED and can be repeated.
 	MaxMemory config.Bytes `yaml:"max_memory"`
+	// MinFreeBytes is the room on the disk below which inserts and merges are
+	// refused, so that the broker, on the same disk, can still keep offsets.
+	MinFreeBytes config.Bytes `yaml:"min_free_bytes"`
 	// Sandbox confines the engine to its own files, if the kernel can. Without
 	// it a query of any user may read every file that this process may, with
 	// the function file(), and reader gets a password.
@@ -63,11 +66,12 @@ type ReaderConfig struct {
 // small enough to share a laptop with everything else.
 func DefaultConfig() Config {
 	return Config{
-		Listen:     "127.0.0.1",
-		NativePort: 9000,
-		HTTPPort:   8123,
-		MaxMemory:  768 << 20,
-		Sandbox:    true,
+		Listen:       "127.0.0.1",
+		NativePort:   9000,
+		HTTPPort:     8123,
+		MaxMemory:    768 << 20,
+		MinFreeBytes: 128 << 20,
+		Sandbox:      true,
 		Reader: ReaderConfig{
 			MaxExecutionTime:     30 * time.Second,
 			MaxMemory:            384 << 20,

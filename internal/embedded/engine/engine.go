@@ -121,6 +121,9 @@ func (e *running) serve(ctx context.Context, ready func(Addresses)) error {
 		return fmt.Errorf("starting the engine: %w", err)
 	}
 	ended := make(chan error, 1)
+	if cfg.NativePort != 0 && cfg.HTTPPort != 0 {
+		portsFile = "" // nothing to find out
+	}
 	go func() { ended <- lib.run(arguments(cfg, e.configFile, portsFile), e.confine) }()
 
 	started, cancel := context.WithTimeout(ctx, startTimeout)
@@ -128,7 +131,7 @@ func (e *running) serve(ctx context.Context, ready func(Addresses)) error {
 	up := make(chan Addresses, 1)
 	failed := make(chan error, 1)
 	go func() {
-		addresses, err := waitReady(started, cfg.Listen, portsFile)
+		addresses, err := waitReady(started, cfg, portsFile)
 		if err == nil {
 			err = createDatabase(started, addresses.HTTP, e.password)
 		}
@@ -183,9 +186,11 @@ func stop(cfg Config, term *terminal, ended <-chan error, log *slog.Logger) erro
 }
 
 func arguments(cfg Config, configFile, portsFile string) []string {
-	query := fmt.Sprintf(`SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP;
-SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '%s' FORMAT TSV`,
-		strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(portsFile))
+	query := "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP"
+	if portsFile != "" {
+		query += "; SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '" +
+			strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(portsFile) + "' FORMAT TSV"
+	}
 	return []string{
 		"clickhouse",
 		"--config-file", configFile,
@@ -205,12 +210,12 @@ SELECT getServerPort('tcp_port'), getServerPort('http_port') INTO OUTFILE '%s' F
 var probeClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 // waitReady returns the addresses once both ports answer.
-func waitReady(ctx context.Context, host, portsFile string) (Addresses, error) {
+func waitReady(ctx context.Context, cfg Config, portsFile string) (Addresses, error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	last := errors.New("it opened no port")
 	for {
-		addresses, err := probe(ctx, host, portsFile)
+		addresses, err := probe(ctx, cfg, portsFile)
 		if err == nil {
 			return addresses, nil
 		}
@@ -225,16 +230,20 @@ func waitReady(ctx context.Context, host, portsFile string) (Addresses, error) {
 	}
 }
 
-func probe(ctx context.Context, host, portsFile string) (Addresses, error) {
-	text, err := os.ReadFile(portsFile)
-	if err != nil {
-		return Addresses{}, err
+func probe(ctx context.Context, cfg Config, portsFile string) (Addresses, error) {
+	native, web := strconv.Itoa(cfg.NativePort), strconv.Itoa(cfg.HTTPPort)
+	if portsFile != "" {
+		text, err := os.ReadFile(portsFile)
+		if err != nil {
+			return Addresses{}, err
+		}
+		var ok bool
+		native, web, ok = strings.Cut(strings.TrimSuffix(string(text), "\n"), "\t")
+		if !ok || !strings.HasSuffix(string(text), "\n") {
+			return Addresses{}, errors.New("it has not named its ports yet")
+		}
 	}
-	native, web, ok := strings.Cut(strings.TrimSuffix(string(text), "\n"), "\t")
-	if !ok || !strings.HasSuffix(string(text), "\n") {
-		return Addresses{}, errors.New("it has not named its ports yet")
-	}
-	addresses := Addresses{Native: net.JoinHostPort(host, native), HTTP: net.JoinHostPort(host, web)}
+	addresses := Addresses{Native: net.JoinHostPort(cfg.Listen, native), HTTP: net.JoinHostPort(cfg.Listen, web)}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addresses.Native)
@@ -303,11 +312,8 @@ func lockDirectory(dir string) (*os.File, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("the engine's data directory %s is in use by process %s", dir, strings.TrimSpace(string(holder)))
 	}
-	if err := file.Truncate(0); err != nil {
-		return nil, fmt.Errorf("locking the engine's data directory: %w", err)
-	}
-	if _, err := fmt.Fprintf(file, "%d\n", os.Getpid()); err != nil {
-		return nil, fmt.Errorf("locking the engine's data directory: %w", err)
-	}
+	// The number is for the message above alone; on a full disk there is none.
+	_ = file.Truncate(0)
+	_, _ = fmt.Fprintf(file, "%d\n", os.Getpid())
 	return file, nil
 }

@@ -181,7 +181,7 @@ func TestDiskFullRefusesAndRecovers(t *testing.T) {
 		t.Skipf("SKIPPED, needs the right to mount a small file system: %v", err)
 	}
 	t.Cleanup(func() { _ = unix.Unmount(disk, unix.MNT_DETACH) })
-	e := enginetest.Start(t, func(c *engine.Config) { c.DataDir = filepath.Join(disk, "clickhouse") })
+	e := enginetest.Start(t, func(c *engine.Config) { c.DataDir, c.MinFreeBytes = filepath.Join(disk, "clickhouse"), 8<<20 })
 	conn := open(t, e, e.User, e.Password)
 	execute(t, conn, "CREATE TABLE t (n UInt64, s String CODEC(NONE)) ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 1000")
 	insert := func(n int) error {
@@ -205,6 +205,12 @@ func TestDiskFullRefusesAndRecovers(t *testing.T) {
 	if c := code(refusal); c != 243 && !strings.Contains(refusal.Error(), "No space left") {
 		t.Errorf("refused with %v, want one that names the disk", refusal)
 	}
+	if free, err := freeBytes(disk); err != nil || free < 7<<20 {
+		t.Errorf("%d bytes are left on the disk, %v; the engine must leave 8 MiB", free, err)
+	}
+	// It starts on the full disk, too.
+	e.Kill9()
+	e.Restart(t)
 	if n := count(t, conn, "SELECT count() FROM t"); n != uint64(stored)*2000 {
 		t.Errorf("%d rows are readable on the full disk, %d were acknowledged", n, stored*2000)
 	}
@@ -215,6 +221,12 @@ func TestDiskFullRefusesAndRecovers(t *testing.T) {
 	if n := count(t, conn, "SELECT count() FROM t"); n != uint64(stored+1)*2000 {
 		t.Errorf("%d rows after there was room again, want those of %d batches", n, stored+1)
 	}
+}
+
+func freeBytes(dir string) (int64, error) {
+	var s unix.Statfs_t
+	err := unix.Statfs(dir, &s)
+	return int64(s.Bavail) * s.Bsize, err
 }
 
 func TestSecondEngineOnTheSameDirectoryIsRefused(t *testing.T) {

@@ -71,6 +71,9 @@ var serverConfig = template.Must(template.New("config.xml").Parse(`<clickhouse>
     <max_io_thread_pool_free_size>0</max_io_thread_pool_free_size>
     <concurrent_threads_soft_limit_num>{{.QueryThreads}}</concurrent_threads_soft_limit_num>
 
+    <storage_configuration>
+        <disks><default><keep_free_space_bytes>{{.MinFree}}</keep_free_space_bytes></default></disks>
+    </storage_configuration>
     <merge_tree>
         <max_bytes_to_merge_at_max_space_in_pool>10737418240</max_bytes_to_merge_at_max_space_in_pool>
         <merge_max_block_size_bytes>4194304</merge_max_block_size_bytes>
@@ -239,6 +242,7 @@ func writeServerFiles(cfg Config, password, readerPassword string) (string, erro
 	threads := max(2, min(8, runtime.NumCPU()))
 	values := map[string]any{
 		"Path": filepath.Join(path, "store"), "Users": users, "Database": Database,
+		"MinFree":   uint64(cfg.MinFreeBytes),
 		"MaxMemory": uint64(cfg.MaxMemory),
 		"MarkCache": uint64(cfg.MaxMemory) / 16, "SmallCache": uint64(cfg.MaxMemory) / 64,
 		"MergeThreads": max(2, min(8, runtime.NumCPU()/2)), "QueryThreads": threads,
@@ -276,8 +280,12 @@ func digest(password string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// writeFile replaces path by a file only the owner reads.
+// writeFile replaces path by a file only the owner reads. One that is there
+// already is left alone: on a full disk the engine must still start.
 func writeFile(path string, text []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
 	temporary := path + ".tmp"
 	if err := os.WriteFile(temporary, text, 0o600); err != nil {
 		return err

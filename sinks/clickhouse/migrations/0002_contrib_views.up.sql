@@ -77,7 +77,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.SpanId`,
     CAST([], 'Array(String)') AS `Exemplars.TraceId`
 FROM {{.Table "samples"}} AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -112,7 +112,7 @@ SELECT
     toInt32(s.temporality) AS `AggregationTemporality`,
     s.monotonic AS `IsMonotonic`
 FROM {{.Table "samples"}} AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -151,7 +151,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM {{.Table "histograms"}} AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -193,7 +193,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM {{.Table "exponential_histograms"}} AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -223,7 +223,7 @@ SELECT
     p.`values` AS `ValueAtQuantiles.Value`,
     p.flags AS `Flags`
 FROM {{.Table "summaries"}} AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url

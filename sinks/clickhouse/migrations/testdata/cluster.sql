@@ -450,7 +450,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.SpanId`,
     CAST([], 'Array(String)') AS `Exemplars.TraceId`
 FROM `telemetry`.`samples` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -485,7 +485,7 @@ SELECT
     toInt32(s.temporality) AS `AggregationTemporality`,
     s.monotonic AS `IsMonotonic`
 FROM `telemetry`.`samples` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -524,7 +524,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM `telemetry`.`histograms` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -566,7 +566,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM `telemetry`.`exponential_histograms` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -596,7 +596,7 @@ SELECT
     p.`values` AS `ValueAtQuantiles.Value`,
     p.flags AS `Flags`
 FROM `telemetry`.`summaries` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url

@@ -417,7 +417,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.SpanId`,
     CAST([], 'Array(String)') AS `Exemplars.TraceId`
 FROM `goshawk`.`samples` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -452,7 +452,7 @@ SELECT
     toInt32(s.temporality) AS `AggregationTemporality`,
     s.monotonic AS `IsMonotonic`
 FROM `goshawk`.`samples` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -491,7 +491,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM `goshawk`.`histograms` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -533,7 +533,7 @@ SELECT
     CAST([], 'Array(String)') AS `Exemplars.TraceId`,
     toInt32(s.temporality) AS `AggregationTemporality`
 FROM `goshawk`.`exponential_histograms` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
@@ -563,7 +563,7 @@ SELECT
     p.`values` AS `ValueAtQuantiles.Value`,
     p.flags AS `Flags`
 FROM `goshawk`.`summaries` AS p
-ANY INNER JOIN
+ANY LEFT JOIN
 (
     SELECT tenant, metric, fingerprint, toDate(day) AS day, service, kind, temporality, monotonic, unit, description, attributes,
         resource_attributes, resource_schema_url, scope_name, scope_version, scope_attributes, scope_dropped_attributes, scope_schema_url
