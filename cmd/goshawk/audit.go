@@ -56,7 +56,7 @@ ends with code 1 where anything is.`,
 			}
 		}
 		cfg := ledger.DefaultConfig()
-		cfg.Database, cfg.Topics = s.ClickHouse.Database, s.topicSignals()
+		cfg.Database, cfg.Topics, cfg.RetentionDays = s.ClickHouse.Database, s.topicSignals(), s.Sinks.ClickHouse.Retention.Days
 		audit, err := ledger.New(conn, cfg)
 		if err != nil {
 			return err

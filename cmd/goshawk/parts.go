@@ -10,6 +10,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
+	"github.com/goshawk-observability/goshawk/query/sql"
 )
 
 // command makes a command that loads the settings, starts to observe, and
@@ -61,7 +62,9 @@ func newClickHouse() *cobra.Command {
 		`Runs the embedded ClickHouse engine on loopback, native and HTTP protocol; see docs/runbooks/embedded.md.
 'goshawk up' starts it by itself.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error {
-			return engine.Run(ctx, s.Embedded.ClickHouse, o.Log, func(a engine.Addresses) {
+			cfg := s.Embedded.ClickHouse
+			cfg.RowFilters = sql.RowFilters()
+			return engine.Run(ctx, cfg, o.Log, func(a engine.Addresses) {
 				reportReady(o.Log, parent, map[string]string{"native": a.Native, "http": a.HTTP})
 			})
 		})

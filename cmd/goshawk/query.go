@@ -42,7 +42,7 @@ func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Dep
 	}
 	defer client.Close()
 	deps.Conn, deps.Database, deps.Version = conn, s.ClickHouse.Database, version
-	deps.Topics = s.topicSignals()
+	deps.Topics, deps.RetentionDays = s.topicSignals(), s.Sinks.ClickHouse.Retention.Days
 	deps.Kafka = func(ctx context.Context) ([]ledger.KafkaPartition, error) {
 		return kafkaPartitions(ctx, s, client)
 	}

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// lineLog passes on what a child prints, line by line. A line of JSON from the
-// child's own log keeps its level, message and attributes; any other text, such
+// lineLog passes on what a child prints, line by line. A line of the child's
+// own log, as slog writes it, keeps its level, message and attributes; any other text, such
 // as a crash, is logged as it is, within limits.
 type lineLog struct {
 	log *slog.Logger
@@ -98,11 +99,18 @@ func (l *lineLog) line(text []byte) {
 	l.log.LogAttrs(context.Background(), level, message, attributes...)
 }
 
-// parseLine reads a line of slog's JSON handler.
+// parseLine reads a line of slog's JSON or text handler.
 func parseLine(text []byte) (slog.Level, string, []slog.Attr, bool) {
-	if text[0] != '{' {
-		return 0, "", nil, false
+	switch {
+	case text[0] == '{':
+		return parseJSON(text)
+	case bytes.HasPrefix(text, []byte(slog.TimeKey+"=")):
+		return parseText(string(text))
 	}
+	return 0, "", nil, false
+}
+
+func parseJSON(text []byte) (slog.Level, string, []slog.Attr, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	if _, err := decoder.Token(); err != nil {
 		return 0, "", nil, false
@@ -131,6 +139,43 @@ func parseLine(text []byte) (slog.Level, string, []slog.Attr, bool) {
 			known++
 		default:
 			attributes = append(attributes, slog.Any(key.(string), value))
+		}
+	}
+	return level, message, attributes, known == 2
+}
+
+func parseText(text string) (slog.Level, string, []slog.Attr, bool) {
+	var level slog.Level
+	var message string
+	var attributes []slog.Attr
+	known := 0
+	for text != "" {
+		key, rest, ok := strings.Cut(text, "=")
+		if !ok {
+			return 0, "", nil, false
+		}
+		value := rest
+		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
+			if value, err = strconv.Unquote(quoted); err != nil {
+				return 0, "", nil, false
+			}
+			rest = rest[len(quoted):]
+		} else {
+			value, _, _ = strings.Cut(rest, " ")
+			rest = rest[len(value):]
+		}
+		text = strings.TrimPrefix(rest, " ")
+		switch key {
+		case slog.TimeKey:
+		case slog.LevelKey:
+			if level.UnmarshalText([]byte(value)) == nil {
+				known++
+			}
+		case slog.MessageKey:
+			message = value
+			known++
+		default:
+			attributes = append(attributes, slog.String(key, value))
 		}
 	}
 	return level, message, attributes, known == 2

@@ -85,13 +85,13 @@ func (c *comparison) run(entries stream[entry], rows []stream[found], letters st
 	var same []entry
 	got := make([]uint64, len(finds))
 	for {
-		least, any := ledger.element.key, ledger.ok
+		least, some := ledger.element.key, ledger.ok
 		for _, f := range finds {
-			if f.ok && (!any || compareKeys(f.element.key, least) < 0) {
-				least, any = f.element.key, true
+			if f.ok && (!some || compareKeys(f.element.key, least) < 0) {
+				least, some = f.element.key, true
 			}
 		}
-		if !any {
+		if !some {
 			return nil
 		}
 		same = same[:0]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -330,8 +331,11 @@ func TestTooMany(t *testing.T) {
 	}
 	// Clients that go away take their queries with them.
 	cancel()
-	<-ended
-	<-ended
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("a query whose client went away ended with %v", err)
+		}
+	}
 	wait(t, "the queries to end with their clients", func() bool { return f.running(t) == 0 })
 	wait(t, "a place to be free", func() bool {
 		status, _ := f.ask(t, "", "SELECT 1")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
 // Config says how blocks are written.
@@ -76,6 +77,21 @@ func (c *Config) Validate() error {
 		days("tenants."+name+".metrics", t.Metrics, 0)
 	}
 	return errors.Join(errs...)
+}
+
+// Days returns after how many days a tenant's rows in a table expire.
+func (r *Retention) Days(table, tenant string) int {
+	switch table {
+	case tables.Logs:
+		return int(r.days(tenant, telemetry.Logs))
+	case tables.Spans:
+		return int(r.days(tenant, telemetry.Spans))
+	case tables.DeadLetters:
+		return int(r.DeadLetters)
+	case tables.Ledger:
+		return int(r.Ledger)
+	}
+	return int(r.days(tenant, telemetry.Metrics))
 }
 
 // days returns how long a tenant's events are kept.

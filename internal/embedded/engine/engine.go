@@ -79,6 +79,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, ready func(Addresses
 	if err != nil {
 		return fmt.Errorf("writing the engine's configuration: %w", err)
 	}
+	if err := repairTokens(filepath.Join(cfg.DataDir, "store"), log); err != nil {
+		return err
+	}
 	lib, err := load(path)
 	if err != nil {
 		return err

@@ -27,7 +27,7 @@ func (e *MissingLibraryError) Error() string {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		text += fmt.Sprintf(" (it is fetched for linux/amd64 only; this is %s/%s)", runtime.GOOS, runtime.GOARCH)
 	}
-	text += ": run 'make engine' to fetch it, or set embedded.clickhouse_library or " + LibraryVariable +
+	text += ": run 'make engine' to fetch it, or set embedded.clickhouse.library or " + LibraryVariable +
 		" to its path, or set clickhouse.addresses to a ClickHouse server"
 	for _, place := range e.Tried {
 		text += "\n  looked at " + place
@@ -36,12 +36,12 @@ func (e *MissingLibraryError) Error() string {
 }
 
 // FindLibrary returns the path of the engine library. Configured, the value of
-// embedded.clickhouse_library, wins, then the environment; either must exist
+// embedded.clickhouse.library, wins, then the environment; either must exist
 // where it is set. Otherwise the library is looked for next to the executable
 // and in the source tree around the executable and the working directory.
 func FindLibrary(configured string) (string, error) {
 	for _, named := range []struct{ path, by string }{
-		{configured, "embedded.clickhouse_library"},
+		{configured, "embedded.clickhouse.library"},
 		{os.Getenv(LibraryVariable), LibraryVariable},
 	} {
 		if named.path == "" {
