@@ -154,15 +154,14 @@ func parseText(text string) (slog.Level, string, []slog.Attr, bool) {
 		if !ok {
 			return 0, "", nil, false
 		}
-		value := rest
-		if quoted, err := strconv.QuotedPrefix(rest); err == nil {
-			if value, err = strconv.Unquote(quoted); err != nil {
-				return 0, "", nil, false
-			}
-			rest = rest[len(quoted):]
-		} else {
+		var value string
+		if quoted, err := strconv.QuotedPrefix(rest); err != nil {
 			value, _, _ = strings.Cut(rest, " ")
 			rest = rest[len(value):]
+		} else if value, err = strconv.Unquote(quoted); err != nil {
+			return 0, "", nil, false
+		} else {
+			rest = rest[len(quoted):]
 		}
 		text = strings.TrimPrefix(rest, " ")
 		switch key {

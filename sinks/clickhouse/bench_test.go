@@ -189,7 +189,7 @@ func TestDiskSizes(t *testing.T) {
 		if os.Getenv("ONLY") != "" && os.Getenv("ONLY") != signal.String() {
 			continue
 		}
-		l := newLoad(signal, n, 100_000)
+		l := newLoad(signal, n, blockRows())
 		cpu0, own := cpuOf(t, s.Pid()), 0.0
 		for {
 			b, ok := l.block()
@@ -217,4 +217,12 @@ func TestDiskSizes(t *testing.T) {
 			t.Errorf("%s: a row takes %.2f bytes, want below %.0f", c.table, perRow, c.limit)
 		}
 	}
+}
+
+func blockRows() int {
+	if v := os.Getenv("ROWS"); v != "" {
+		n, _ := strconv.Atoi(v)
+		return n
+	}
+	return 100_000
 }

@@ -19,15 +19,14 @@ import (
 	"math"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/goshawk-observability/goshawk/internal/embedded/dirlock"
 )
 
 // Environment holds settings of the Go runtime for a process that runs the
@@ -47,7 +46,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, ready func(addr stri
 	if cfg.DataDir == "" {
 		return errors.New("embedded.kafka.data_dir is not set")
 	}
-	lock, err := lockDirectory(cfg.DataDir)
+	lock, err := dirlock.Lock(ctx, cfg.DataDir, "the broker's")
 	if err != nil {
 		return err
 	}
@@ -166,26 +165,4 @@ func syncEvery(ctx context.Context, cfg Config, pol *policy, log *slog.Logger) e
 		}
 		failing = err != nil
 	}
-}
-
-// lockDirectory keeps two brokers off one directory for as long as the file is
-// open. The kernel drops the lock with the process, however it ends.
-func lockDirectory(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the broker's directory: %w", err)
-	}
-	path := filepath.Join(dir, "goshawk.lock")
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the broker's directory: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(path)
-		_ = file.Close()
-		return nil, fmt.Errorf("the broker's directory %s is in use by process %s", dir, strings.TrimSpace(string(holder)))
-	}
-	// The number is for the message above alone; on a full disk there is none.
-	_ = file.Truncate(0)
-	_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	return file, nil
 }

@@ -21,8 +21,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/internal/embedded/dirlock"
 )
 
 // Addresses are where a running engine is reached.
@@ -52,7 +53,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, ready func(Addresses
 	if err := os.MkdirAll(filepath.Join(cfg.DataDir, "store"), 0o700); err != nil {
 		return fmt.Errorf("making the engine's data directory: %w", err)
 	}
-	lock, err := lockDirectory(cfg.DataDir)
+	lock, err := dirlock.Lock(ctx, cfg.DataDir, "the engine's data")
 	if err != nil {
 		return err
 	}
@@ -300,23 +301,4 @@ func checkPort(ctx context.Context, host string, port int) error {
 		return fmt.Errorf("opening the engine's port: %w", err)
 	}
 	return listener.Close()
-}
-
-// lockDirectory keeps two engines off one directory for as long as the file is
-// open. The kernel drops the lock with the process, however it ends.
-func lockDirectory(dir string) (*os.File, error) {
-	path := filepath.Join(dir, "goshawk.lock")
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("locking the engine's data directory: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(path)
-		_ = file.Close()
-		return nil, fmt.Errorf("the engine's data directory %s is in use by process %s", dir, strings.TrimSpace(string(holder)))
-	}
-	// The number is for the message above alone; on a full disk there is none.
-	_ = file.Truncate(0)
-	_, _ = fmt.Fprintf(file, "%d\n", os.Getpid())
-	return file, nil
 }
