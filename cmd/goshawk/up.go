@@ -16,6 +16,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/benchmarks/shop"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 	"github.com/goshawk-observability/goshawk/query/api"
@@ -67,15 +68,15 @@ Where kafka.brokers or clickhouse.addresses name real servers, those are used in
 // parts lists the embedded parts to run as children.
 func (s *Settings) parts(configPath string) []supervise.Child {
 	var children []supervise.Child
-	add := func(name string) {
+	add := func(name string, environment ...string) {
 		args := []string{name}
 		if configPath != "" {
 			args = append(args, "--config", configPath)
 		}
-		children = append(children, supervise.Child{Name: name, Args: args})
+		children = append(children, supervise.Child{Name: name, Args: args, Env: environment})
 	}
 	if s.kafkaEmbedded() {
-		add("broker")
+		add("broker", broker.Environment()...)
 	}
 	if s.clickHouseEmbedded() {
 		add("clickhouse")

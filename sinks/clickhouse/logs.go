@@ -1,6 +1,8 @@
 package clickhouse
 
 import (
+	"math"
+
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -21,7 +23,7 @@ func newLogs(s *Sink) *logs {
 		"bucket":             uint32s(r, func(l *telemetry.Log) uint32 { return bucketOf(l.Time) }),
 		"service":            lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).service }),
 		"time":               eventTimes(r, func(l *telemetry.Log) int64 { return l.Time }),
-		"observed_time":      times(r, func(l *telemetry.Log) int64 { return l.Observed }),
+		"observed_delay_ns":  int64s(r, observedDelay),
 		"severity":           uint8s(r, func(l *telemetry.Log) uint8 { return l.Severity }),
 		"severity_class":     uint8s(r, severityClass),
 		"severity_text":      lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.SeverityText }),
@@ -50,6 +52,15 @@ func (t *logs) prepare(s *Sink, b *telemetry.Batch) *block {
 	t.rows.all, t.rows.order = b.Logs, t.sort.sorted()
 	t.block.rows = len(t.rows.order)
 	return t.block
+}
+
+// observedDelay is the column observed_delay_ns. Most events are observed when
+// they happen, or always as long after it, which a time of its own would hide.
+func observedDelay(l *telemetry.Log) int64 {
+	if l.Observed == 0 {
+		return math.MinInt64
+	}
+	return storableTime(l.Observed) - eventTime(l.Time)
 }
 
 // severityClass is the number of severity_class: OTLP's severity numbers in

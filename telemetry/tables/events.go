@@ -7,7 +7,12 @@ func logs() Table {
 		Columns: columns(
 			tenant, bucket, service,
 			Column{Name: "time", Type: timestamp, Codec: deltaZSTD, Comment: "when the event happened; the time of observation where the sender did not say"},
-			Column{Name: "observed_time", Type: timestamp, Codec: deltaZSTD, Comment: "when the event was observed, 1970-01-01 if the sender did not say"},
+			Column{Name: "observed_delay_ns", Type: "Int64", Codec: zstd, Comment: "nanoseconds from time to the observation, the least Int64 if the sender did not say"},
+			Column{
+				Name: "observed_time", Type: timestamp,
+				Alias:   "if(observed_delay_ns = toInt64(-9223372036854775808), toDateTime64(0, 9), fromUnixTimestamp64Nano(toUnixTimestamp64Nano(time) + observed_delay_ns))",
+				Comment: "when the event was observed, 1970-01-01 if the sender did not say",
+			},
 			Column{Name: "severity", Type: "UInt8", Codec: zstd, Comment: "OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL"},
 			Column{
 				Name: "severity_class", Type: "Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6)",
@@ -22,19 +27,18 @@ func logs() Table {
 			},
 			traceID, spanID,
 			Column{Name: "flags", Type: "UInt32", Codec: zstd, Comment: "OTLP log record flags; the low byte is the W3C trace flags"},
-			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes of the record as text"},
+			Column{Name: "attributes", Type: attributeMap, Codec: zstdMore, Comment: "attributes of the record as text"},
 			Column{Name: "dropped_attributes", Type: "UInt32", Codec: zstd, Comment: "attributes that the sender dropped"},
 			producer, retention, origin,
 		),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
-			{"body_tokens", "lower(body)", "tokenbf_v1(10000, 2, 0)", 1},
 		},
 		Engine:      "MergeTree",
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "bucket", "service", "severity_class", "time"},
 		TTL:         ttlByTime,
-		Settings:    []Setting{{"ttl_only_drop_parts", "1"}},
+		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}
 }
@@ -58,7 +62,7 @@ func spans() Table {
 			Column{Name: "parent_span_id", Type: "FixedString(8)", Codec: zstd, Comment: "span id of the parent in binary, zeros for a root"},
 			Column{Name: "trace_state", Type: lowCardinality, Codec: zstd, Comment: "W3C trace state"},
 			Column{Name: "flags", Type: "UInt32", Codec: zstd, Comment: "OTLP span flags; the low byte is the W3C trace flags"},
-			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes that are no numbers, as text"},
+			Column{Name: "attributes", Type: attributeMap, Codec: zstdMore, Comment: "attributes that are no numbers, as text"},
 			Column{Name: "attribute_numbers", Type: numberMap, Codec: zstd, Comment: "attributes that are numbers; an integer beyond 2^53 is in attributes"},
 			Column{Name: "events.time", Type: "Array(DateTime64(9))", Codec: zstd, Comment: "times of the span's events"},
 			Column{Name: "events.name", Type: "Array(LowCardinality(String))", Codec: zstd, Comment: "names of the span's events"},
@@ -73,7 +77,7 @@ func spans() Table {
 			Column{Name: "dropped_attributes", Type: "UInt32", Codec: zstd, Comment: "attributes that the sender dropped"},
 			Column{Name: "dropped_events", Type: "UInt32", Codec: zstd, Comment: "events that the sender dropped"},
 			Column{Name: "dropped_links", Type: "UInt32", Codec: zstd, Comment: "links that the sender dropped"},
-			producer, retention, origin,
+			producer, promoted, retention, origin,
 		),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
@@ -82,7 +86,7 @@ func spans() Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "bucket", "service", "time"},
 		TTL:         ttlByTime,
-		Settings:    []Setting{{"ttl_only_drop_parts", "1"}},
+		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}
 }

@@ -12,7 +12,7 @@ func point(name, comment string, shape ...Column) Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "metric", "fingerprint", "time"},
 		TTL:         ttlByTime,
-		Settings:    []Setting{{"ttl_only_drop_parts", "1"}},
+		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}
 }
@@ -107,7 +107,7 @@ func series() Table {
 		PartitionBy: "(retention_days, day)",
 		OrderBy:     []string{"tenant", "metric", "fingerprint", "day"},
 		TTL:         "toDateTime(day) + toIntervalDay(retention_days + 1)",
-		Settings:    []Setting{{"ttl_only_drop_parts", "1"}},
+		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}
 }

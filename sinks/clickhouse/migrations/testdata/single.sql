@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'when the event happened; the time of observation where the sender did not say' CODEC(Delta(8), ZSTD(1)),
-    `observed_time` DateTime64(9) COMMENT 'when the event was observed, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
+    `observed_delay_ns` Int64 COMMENT 'nanoseconds from time to the observation, the least Int64 if the sender did not say' CODEC(ZSTD(1)),
+    `observed_time` DateTime64(9) ALIAS if(observed_delay_ns = toInt64(-9223372036854775808), toDateTime64(0, 9), fromUnixTimestamp64Nano(toUnixTimestamp64Nano(time) + observed_delay_ns)) COMMENT 'when the event was observed, 1970-01-01 if the sender did not say',
     `severity` UInt8 COMMENT 'OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL' CODEC(ZSTD(1)),
     `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(ZSTD(1)),
     `severity_text` LowCardinality(String) COMMENT 'severity as the source wrote it' CODEC(ZSTD(1)),
@@ -32,10 +33,18 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
     `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
     `flags` UInt32 COMMENT 'OTLP log record flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
-    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the record as text' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the record as text' CODEC(ZSTD(3)),
     `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(ZSTD(1)),
     `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
     `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `service_version` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.version') COMMENT 'resource attribute service.version',
+    `service_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.namespace') COMMENT 'resource attribute service.namespace',
+    `service_instance` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.instance.id') COMMENT 'resource attribute service.instance.id',
+    `environment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'deployment.environment.name') COMMENT 'resource attribute deployment.environment.name',
+    `host_name` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'host.name') COMMENT 'resource attribute host.name',
+    `k8s_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.namespace.name') COMMENT 'resource attribute k8s.namespace.name',
+    `k8s_deployment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.deployment.name') COMMENT 'resource attribute k8s.deployment.name',
+    `k8s_pod` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.pod.name') COMMENT 'resource attribute k8s.pod.name',
     `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
     `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
     `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
@@ -46,15 +55,14 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `scope_dropped_attributes` UInt32 ALIAS JSONExtract(scope, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the scope that the sender dropped',
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1)),
-    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX `body_tokens` lower(body) TYPE tokenbf_v1(10000, 2, 0) GRANULARITY 1
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
+    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, severity_class, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'log records, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
@@ -73,7 +81,7 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
     `parent_span_id` FixedString(8) COMMENT 'span id of the parent in binary, zeros for a root' CODEC(ZSTD(1)),
     `trace_state` LowCardinality(String) COMMENT 'W3C trace state' CODEC(ZSTD(1)),
     `flags` UInt32 COMMENT 'OTLP span flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
-    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes that are no numbers, as text' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes that are no numbers, as text' CODEC(ZSTD(3)),
     `attribute_numbers` Map(LowCardinality(String), Float64) COMMENT 'attributes that are numbers; an integer beyond 2^53 is in attributes' CODEC(ZSTD(1)),
     `events.time` Array(DateTime64(9)) COMMENT 'times of the span\'s events' CODEC(ZSTD(1)),
     `events.name` Array(LowCardinality(String)) COMMENT 'names of the span\'s events' CODEC(ZSTD(1)),
@@ -90,6 +98,14 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
     `dropped_links` UInt32 COMMENT 'links that the sender dropped' CODEC(ZSTD(1)),
     `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
     `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `service_version` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.version') COMMENT 'resource attribute service.version',
+    `service_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.namespace') COMMENT 'resource attribute service.namespace',
+    `service_instance` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.instance.id') COMMENT 'resource attribute service.instance.id',
+    `environment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'deployment.environment.name') COMMENT 'resource attribute deployment.environment.name',
+    `host_name` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'host.name') COMMENT 'resource attribute host.name',
+    `k8s_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.namespace.name') COMMENT 'resource attribute k8s.namespace.name',
+    `k8s_deployment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.deployment.name') COMMENT 'resource attribute k8s.deployment.name',
+    `k8s_pod` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.pod.name') COMMENT 'resource attribute k8s.pod.name',
     `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
     `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
     `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
@@ -98,16 +114,36 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
     `scope_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(scope, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the instrumentation scope',
     `scope_schema_url` LowCardinality(String) ALIAS JSONExtractString(scope, 'schema_url') COMMENT 'schema of the scope\'s attributes',
     `scope_dropped_attributes` UInt32 ALIAS JSONExtract(scope, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the scope that the sender dropped',
+    `http_request_method` String ALIAS attributes['http.request.method'] COMMENT 'attribute http.request.method',
+    `http_route` String ALIAS attributes['http.route'] COMMENT 'attribute http.route',
+    `http_response_status_code` UInt16 ALIAS toUInt16(attribute_numbers['http.response.status_code']) COMMENT 'attribute http.response.status_code',
+    `url_full` String ALIAS attributes['url.full'] COMMENT 'attribute url.full',
+    `url_path` String ALIAS attributes['url.path'] COMMENT 'attribute url.path',
+    `server_address` String ALIAS attributes['server.address'] COMMENT 'attribute server.address',
+    `client_address` String ALIAS attributes['client.address'] COMMENT 'attribute client.address',
+    `user_agent_original` String ALIAS attributes['user_agent.original'] COMMENT 'attribute user_agent.original',
+    `error_type` String ALIAS attributes['error.type'] COMMENT 'attribute error.type',
+    `rpc_system` String ALIAS attributes['rpc.system'] COMMENT 'attribute rpc.system',
+    `rpc_service` String ALIAS attributes['rpc.service'] COMMENT 'attribute rpc.service',
+    `rpc_method` String ALIAS attributes['rpc.method'] COMMENT 'attribute rpc.method',
+    `db_system_name` String ALIAS attributes['db.system.name'] COMMENT 'attribute db.system.name',
+    `db_namespace` String ALIAS attributes['db.namespace'] COMMENT 'attribute db.namespace',
+    `db_collection_name` String ALIAS attributes['db.collection.name'] COMMENT 'attribute db.collection.name',
+    `db_operation_name` String ALIAS attributes['db.operation.name'] COMMENT 'attribute db.operation.name',
+    `db_query_text` String ALIAS attributes['db.query.text'] COMMENT 'attribute db.query.text',
+    `messaging_system` String ALIAS attributes['messaging.system'] COMMENT 'attribute messaging.system',
+    `messaging_destination_name` String ALIAS attributes['messaging.destination.name'] COMMENT 'attribute messaging.destination.name',
+    `messaging_operation_name` String ALIAS attributes['messaging.operation.name'] COMMENT 'attribute messaging.operation.name',
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
     INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'spans, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`samples`
@@ -123,13 +159,13 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`samples`
     `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'points of gauges and sums, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`histograms`
@@ -149,13 +185,13 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`histograms`
     `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'points of histograms with explicit bounds, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`exponential_histograms`
@@ -180,13 +216,13 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`exponential_histograms`
     `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'points of exponential histograms, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`summaries`
@@ -203,13 +239,13 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`summaries`
     `flags` UInt32 COMMENT 'OTLP data point flags; 1 = no recorded value (the series went stale)' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'points of summaries, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`series`
@@ -228,6 +264,14 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`series`
     `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the series\' points' CODEC(ZSTD(1)),
     `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
     `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `service_version` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.version') COMMENT 'resource attribute service.version',
+    `service_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.namespace') COMMENT 'resource attribute service.namespace',
+    `service_instance` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'service.instance.id') COMMENT 'resource attribute service.instance.id',
+    `environment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'deployment.environment.name') COMMENT 'resource attribute deployment.environment.name',
+    `host_name` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'host.name') COMMENT 'resource attribute host.name',
+    `k8s_namespace` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.namespace.name') COMMENT 'resource attribute k8s.namespace.name',
+    `k8s_deployment` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.deployment.name') COMMENT 'resource attribute k8s.deployment.name',
+    `k8s_pod` LowCardinality(String) ALIAS JSONExtractString(resource, 'attributes', 'k8s.pod.name') COMMENT 'resource attribute k8s.pod.name',
     `resource_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(resource, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the resource',
     `resource_schema_url` LowCardinality(String) ALIAS JSONExtractString(resource, 'schema_url') COMMENT 'schema of the resource\'s attributes',
     `resource_dropped_attributes` UInt32 ALIAS JSONExtract(resource, 'dropped_attributes_count', 'UInt32') COMMENT 'attributes of the resource that the sender dropped',
@@ -243,7 +287,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'what a fingerprint stands for, one row per series and day';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`exemplars`
@@ -261,13 +305,13 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`exemplars`
     `exemplar_time` DateTime64(9) COMMENT 'time of the measurement, as the sender gave it' CODEC(Delta(8), ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(ZSTD(1))
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
 COMMENT 'measurements that points remember with their trace, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`dead_letters`
