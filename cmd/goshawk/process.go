@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -118,9 +119,12 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 // newSinks makes the sinks of one worker. ClickHouse comes last: its ledger row
 // closes the block.
 func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn clickhouse.Conn, stored *chsink.Metrics, letters *deadletter.Metrics) []pipeline.NamedSink {
+	traced := func(name string, sink pipeline.Sink) pipeline.NamedSink {
+		return pipeline.NamedSink{Name: name, Sink: tracedSink{sink, o.Tracer, name}}
+	}
 	return []pipeline.NamedSink{
-		{Name: "deadletter", Sink: deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)},
-		{Name: "clickhouse", Sink: chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)},
+		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)),
+		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)),
 	}
 }
 
@@ -152,6 +156,10 @@ func serveHealth(ctx context.Context, address string, o *observe.Observer) error
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	// Where a worker's time goes is an operator's question; the port is on
+	// loopback unless it is told otherwise.
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()

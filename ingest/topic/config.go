@@ -29,11 +29,13 @@ type Config struct {
 	MaxMessage config.Bytes `yaml:"max_message"`
 }
 
-// DefaultConfig has the topic names of the OpenTelemetry collector.
+// DefaultConfig has the topic names of the OpenTelemetry collector, and so many
+// partitions as one machine needs: fewer partitions make larger inserts, and a
+// worker stores some hundred thousand events a second. A cluster wants more.
 func DefaultConfig() Config {
 	return Config{
 		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", DeadLetter: "goshawk_deadletter",
-		Partitions: 4, Replication: 1, MaxMessage: 2 << 20,
+		Partitions: 2, Replication: 1, MaxMessage: 2 << 20,
 	}
 }
 

@@ -36,11 +36,11 @@ type SourceConfig struct {
 	PartitionWatch time.Duration `yaml:"partition_watch"`
 }
 
-// DefaultSourceConfig makes events queryable within half a second when there
+// DefaultSourceConfig makes events queryable within a second when there
 // are few, and inserts large when there are many.
 func DefaultSourceConfig() SourceConfig {
 	return SourceConfig{
-		MaxEvents: 100_000, MaxBytes: 64 << 20, MaxWait: 500 * time.Millisecond,
+		MaxEvents: 100_000, MaxBytes: 64 << 20, MaxWait: 700 * time.Millisecond,
 		FetchBytes: 4 << 20, FetchWait: 500 * time.Millisecond,
 		RepeatWindow: 10 * time.Minute, RepeatIDs: 1 << 18, RepeatBytes: 256 << 20,
 		SessionTimeout: 10 * time.Second, HeartbeatInterval: time.Second, RebalanceTimeout: 30 * time.Second,

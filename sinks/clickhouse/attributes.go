@@ -41,14 +41,14 @@ func attributeMaps[T any](r *rows[T], s *shared, attrs func(*T) telemetry.Range)
 			return dst
 		}
 		s.words.reset(total)
-		for _, i := range r.order {
+		for _, i := range r.part {
 			list := s.batch.AttrsOf(attrs(&r.all[i]))
 			for n := range list {
 				s.words.addNth(n, list[n].Key)
 			}
 		}
 		dst = s.words.append(dst)
-		for _, i := range r.order {
+		for _, i := range r.part {
 			list := s.batch.AttrsOf(attrs(&r.all[i]))
 			for n := range list {
 				dst = appendValue(dst, &s.scratch, &list[n].Value)
@@ -77,7 +77,7 @@ func selectedMaps[T any](r *rows[T], s *shared, attrs func(*T) telemetry.Range, 
 			return dst
 		}
 		s.words.reset(total)
-		for _, i := range r.order {
+		for _, i := range r.part {
 			list := s.batch.AttrsOf(attrs(&r.all[i]))
 			for n := range list {
 				if selected(&list[n].Value) {
@@ -86,7 +86,7 @@ func selectedMaps[T any](r *rows[T], s *shared, attrs func(*T) telemetry.Range, 
 			}
 		}
 		dst = s.words.append(dst)
-		for _, i := range r.order {
+		for _, i := range r.part {
 			list := s.batch.AttrsOf(attrs(&r.all[i]))
 			for n := range list {
 				if selected(&list[n].Value) {

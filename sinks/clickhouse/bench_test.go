@@ -171,7 +171,7 @@ func TestDiskSizes(t *testing.T) {
 	sink := s.sink()
 	for _, a := range strings.Split(os.Getenv("ALTER"), ";") {
 		if a != "" {
-			s.exec(t, "ALTER TABLE goshawk.logs "+a)
+			s.exec(t, "ALTER TABLE goshawk."+os.Getenv("ONLY")+" "+a)
 		}
 	}
 	n := 400_000

@@ -29,7 +29,7 @@ type ledger struct {
 func newLedger(s *Sink) *ledger {
 	t := &ledger{}
 	r, sh := &t.rows, &s.shared
-	t.block = s.newBlock(tables.Ledger, encoders{
+	t.block = s.newBlock(tables.Ledger, t.rows.use, encoders{
 		"time":           int64s(r, func(*ledgerRow) int64 { return t.time }),
 		"tenant":         lowTexts(r, &sh.words, func(row *ledgerRow) string { return row.tenant }),
 		"topic":          lowTexts(r, &sh.words, func(*ledgerRow) string { return sh.batch.Topic }),
@@ -142,13 +142,13 @@ func newDeadLetters(s *Sink) *deadLetters {
 	t := &deadLetters{}
 	r, sh := &t.rows, &s.shared
 	record := func(row *telemetry.Reject) *telemetry.Record { return &sh.batch.Records[row.Record] }
-	t.block = s.newBlock(tables.DeadLetters, encoders{
+	t.block = s.newBlock(tables.DeadLetters, t.rows.use, encoders{
 		"time":          int64s(r, func(row *telemetry.Reject) int64 { return receiveTime(record(row), s.now) }),
 		"tenant":        lowTexts(r, &sh.words, func(row *telemetry.Reject) string { return record(row).Tenant }),
 		"topic":         lowTexts(r, &sh.words, func(*telemetry.Reject) string { return sh.batch.Topic }),
 		"record_offset": int64s(r, func(row *telemetry.Reject) int64 { return record(row).Offset }),
 		"position": func(dst []byte) []byte {
-			for _, i := range r.order {
+			for _, i := range r.part {
 				dst = appendUint32(dst, i)
 			}
 			return dst

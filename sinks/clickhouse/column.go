@@ -17,10 +17,8 @@ type encoder func(dst []byte) []byte
 // would take every value as an interface and keep a copy of it; this one writes
 // rows directly into the connection's buffer when the block is sent.
 type blockColumn struct {
-	name   string
-	kind   column.Type
-	rows   *int
-	encode encoder
+	*columnOf
+	piece *piece
 }
 
 var (
@@ -38,10 +36,13 @@ func (c *blockColumn) Name() string { return c.name }
 func (c *blockColumn) Type() column.Type { return c.kind }
 
 // Rows returns the number of rows.
-func (c *blockColumn) Rows() int { return *c.rows }
+func (c *blockColumn) Rows() int { return c.piece.to - c.piece.from }
 
 // Encode appends the rows.
-func (c *blockColumn) Encode(b *proto.Buffer) { b.Buf = c.encode(b.Buf) }
+func (c *blockColumn) Encode(b *proto.Buffer) {
+	c.piece.begin()
+	b.Buf = c.encode(b.Buf)
+}
 
 // WriteStatePrefix appends what goes before the rows: the version of the
 // dictionaries, where there are any.

@@ -16,7 +16,12 @@ import (
 type rows[T any] struct {
 	all   []T
 	order []uint32
+	// part are those of order that the encoders see.
+	part []uint32
 }
+
+// use makes the encoders see rows [from, to) of the order.
+func (r *rows[T]) use(from, to int) { r.part = r.order[from:to] }
 
 // extend makes room for n more bytes and returns dst with them and just them.
 func extend(dst []byte, n int) (all, added []byte) {
@@ -28,8 +33,8 @@ func extend(dst []byte, n int) (all, added []byte) {
 // int64s encodes a column of 8-byte numbers.
 func int64s[T any](r *rows[T], value func(*T) int64) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, 8*len(r.order))
-		for _, i := range r.order {
+		dst, out := extend(dst, 8*len(r.part))
+		for _, i := range r.part {
 			binary.LittleEndian.PutUint64(out, uint64(value(&r.all[i])))
 			out = out[8:]
 		}
@@ -55,8 +60,8 @@ func eventTimes[T any](r *rows[T], value func(*T) int64) encoder {
 // uint32s encodes a column of 4-byte numbers.
 func uint32s[T any](r *rows[T], value func(*T) uint32) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, 4*len(r.order))
-		for _, i := range r.order {
+		dst, out := extend(dst, 4*len(r.part))
+		for _, i := range r.part {
 			binary.LittleEndian.PutUint32(out, value(&r.all[i]))
 			out = out[4:]
 		}
@@ -67,8 +72,8 @@ func uint32s[T any](r *rows[T], value func(*T) uint32) encoder {
 // uint16s encodes a column of 2-byte numbers.
 func uint16s[T any](r *rows[T], value func(*T) uint16) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, 2*len(r.order))
-		for _, i := range r.order {
+		dst, out := extend(dst, 2*len(r.part))
+		for _, i := range r.part {
 			binary.LittleEndian.PutUint16(out, value(&r.all[i]))
 			out = out[2:]
 		}
@@ -79,8 +84,8 @@ func uint16s[T any](r *rows[T], value func(*T) uint16) encoder {
 // uint8s encodes a column of bytes, bools or small enumerations.
 func uint8s[T any](r *rows[T], value func(*T) uint8) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, len(r.order))
-		for n, i := range r.order {
+		dst, out := extend(dst, len(r.part))
+		for n, i := range r.part {
 			out[n] = value(&r.all[i])
 		}
 		return dst
@@ -90,8 +95,8 @@ func uint8s[T any](r *rows[T], value func(*T) uint8) encoder {
 // traceIDs encodes a column of FixedString(16).
 func traceIDs[T any](r *rows[T], value func(*T) *telemetry.TraceID) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, 16*len(r.order))
-		for _, i := range r.order {
+		dst, out := extend(dst, 16*len(r.part))
+		for _, i := range r.part {
 			*(*telemetry.TraceID)(out) = *value(&r.all[i])
 			out = out[16:]
 		}
@@ -102,8 +107,8 @@ func traceIDs[T any](r *rows[T], value func(*T) *telemetry.TraceID) encoder {
 // spanIDs encodes a column of FixedString(8).
 func spanIDs[T any](r *rows[T], value func(*T) *telemetry.SpanID) encoder {
 	return func(dst []byte) []byte {
-		dst, out := extend(dst, 8*len(r.order))
-		for _, i := range r.order {
+		dst, out := extend(dst, 8*len(r.part))
+		for _, i := range r.part {
 			*(*telemetry.SpanID)(out) = *value(&r.all[i])
 			out = out[8:]
 		}
@@ -114,7 +119,7 @@ func spanIDs[T any](r *rows[T], value func(*T) *telemetry.SpanID) encoder {
 // texts encodes a column of texts.
 func texts[T any](r *rows[T], value func(*T) string) encoder {
 	return func(dst []byte) []byte {
-		for _, i := range r.order {
+		for _, i := range r.part {
 			dst = appendText(dst, value(&r.all[i]))
 		}
 		return dst
@@ -124,7 +129,7 @@ func texts[T any](r *rows[T], value func(*T) string) encoder {
 // values encodes a column of texts from values of any kind.
 func values[T any](r *rows[T], scratch *[]byte, value func(*T) *telemetry.Value) encoder {
 	return func(dst []byte) []byte {
-		for _, i := range r.order {
+		for _, i := range r.part {
 			dst = appendValue(dst, scratch, value(&r.all[i]))
 		}
 		return dst
@@ -134,8 +139,8 @@ func values[T any](r *rows[T], scratch *[]byte, value func(*T) *telemetry.Value)
 // lowTexts encodes a column of texts of low cardinality.
 func lowTexts[T any](r *rows[T], words *dictionary, value func(*T) string) encoder {
 	return func(dst []byte) []byte {
-		words.reset(len(r.order))
-		for _, i := range r.order {
+		words.reset(len(r.part))
+		for _, i := range r.part {
 			words.add(value(&r.all[i]))
 		}
 		return words.append(dst)

@@ -26,7 +26,7 @@ func newExemplars(s *Sink) *exemplars {
 	r, sh := &t.rows, &s.shared
 	metric := func(row *exemplarRow) *telemetry.Metric { return &sh.batch.Metrics[row.metric] }
 	of := func(row *exemplarRow) *resource { return &sh.resources[metric(row).Resource] }
-	t.block = s.newBlock(tables.Exemplars, encoders{
+	t.block = s.newBlock(tables.Exemplars, t.rows.use, encoders{
 		"tenant":         lowTexts(r, &sh.words, func(row *exemplarRow) string { return of(row).tenant }),
 		"metric":         lowTexts(r, &sh.words, func(row *exemplarRow) string { return metric(row).Name }),
 		"fingerprint":    int64s(r, func(row *exemplarRow) int64 { return int64(row.fingerprint) }),

@@ -78,6 +78,12 @@ func (g *gen) attrs() telemetry.Range {
 		key := fmt.Sprintf("%s.%d", g.text()[:0]+rapid.SampledFrom([]string{"http.method", "k", "ключ", ""}).Draw(g.T, "key"), i)
 		g.b.Attrs = append(g.b.Attrs, telemetry.Attr{Key: key, Value: g.value()})
 	}
+	if g.bool() { // attributes with columns of their own
+		str(g.b, "service.version", g.text())
+		attr(g.b, "host.name", telemetry.IntValue(int64(g.n(9))))
+		str(g.b, "http.route", g.text())
+		attr(g.b, "http.response.status_code", telemetry.IntValue(int64(g.n(999))))
+	}
 	return telemetry.Range{Start: start, End: uint32(len(g.b.Attrs))}
 }
 

@@ -20,28 +20,60 @@ const source = "block"
 // encoders are the encoders of a table's stored columns, by name.
 type encoders map[string]encoder
 
-// block is the insert into one table.
+// columnOf is a column of a table and how it is encoded.
+type columnOf struct {
+	name   string
+	kind   column.Type
+	encode encoder
+}
+
+// block is the insert into one table. It is sent in pieces, so that neither the
+// rows of a piece leave the processor's cache between columns nor a connection's
+// buffer grows to the size of a column; the server joins them.
 type block struct {
 	table     string
 	statement string
-	external  *ext.Table
-	rows      int
+	columns   []*columnOf
+	// rows is the number of rows to insert.
+	rows int
+	// use makes the encoders see some of the rows.
+	use func(from, to int)
+	// pieces are made once and used again.
+	pieces []*piece
+	// current is the piece that the encoders see, and size its rows.
+	current *piece
+	size    int
+}
+
+// piece is a range of rows, [from, to).
+type piece struct {
+	block    *block
+	from, to int
+	external *ext.Table
+}
+
+// pieceRows is how many rows are sent together.
+const pieceRows = 8192
+
+// begin makes the encoders see the rows of the piece.
+func (p *piece) begin() {
+	if p.block.current != p {
+		p.block.current, p.block.size = p, p.to-p.from
+		p.block.use(p.from, p.to)
+	}
 }
 
 // newBlock prepares inserts into a table. Every stored column must have an
 // encoder, and every encoder a column; the columns that say where a block came
 // from need none.
-func (s *Sink) newBlock(name string, fill encoders) *block {
+func (s *Sink) newBlock(name string, use func(from, to int), fill encoders) *block {
 	table := tables.Get(name)
-	b := &block{table: name}
-	for column, encode := range s.origin(&b.rows) {
+	b := &block{table: name, use: use}
+	origin := s.origin(&b.size)
+	for column, encode := range origin {
 		if _, own := fill[column]; !own {
 			fill[column] = encode
 		}
-	}
-	external, err := ext.NewTable(source)
-	if err != nil {
-		panic(err) // it has no columns that could be wrong
 	}
 	var names []string
 	for _, c := range table.Stored() {
@@ -51,19 +83,46 @@ func (s *Sink) newBlock(name string, fill encoders) *block {
 		}
 		delete(fill, c.Name)
 		names = append(names, tables.Quote(c.Name))
-		external.Block().Columns = append(external.Block().Columns,
-			&blockColumn{name: c.Name, kind: column.Type(c.Type), rows: &b.rows, encode: encode})
+		b.columns = append(b.columns, &columnOf{c.Name, column.Type(c.Type), encode})
 	}
-	for name := range fill {
-		if _, common := s.origin(nil)[name]; !common {
-			panic(fmt.Sprintf("table %s: there is no column %s", b.table, name))
+	for column := range fill {
+		if _, common := origin[column]; !common {
+			panic(fmt.Sprintf("table %s: there is no column %s", name, column))
 		}
 	}
-	b.external = external
 	list := strings.Join(names, ", ")
 	b.statement = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s",
 		s.dialect.Table(name), list, list, tables.Quote(source))
 	return b
+}
+
+// cut returns the pieces of the block as external tables of the same name.
+func (b *block) cut() []*ext.Table {
+	b.current = nil
+	var external []*ext.Table
+	for from := 0; from < b.rows; from += pieceRows {
+		n := len(external)
+		if n == len(b.pieces) {
+			b.pieces = append(b.pieces, b.newPiece())
+		}
+		p := b.pieces[n]
+		p.from, p.to = from, min(from+pieceRows, b.rows)
+		external = append(external, p.external)
+	}
+	return external
+}
+
+func (b *block) newPiece() *piece {
+	p := &piece{block: b}
+	var err error
+	if p.external, err = ext.NewTable(source); err != nil {
+		panic(err) // it has no columns that could be wrong
+	}
+	columns := &p.external.Block().Columns
+	for _, c := range b.columns {
+		*columns = append(*columns, &blockColumn{c, p})
+	}
+	return p
 }
 
 // insert writes the block's rows with a token. It returns when they are
@@ -77,7 +136,7 @@ func (s *Sink) insert(ctx context.Context, b *block, token string) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	ctx = clickhouse.Context(ctx,
-		clickhouse.WithSettings(settings), clickhouse.WithExternalTable(b.external))
+		clickhouse.WithSettings(settings), clickhouse.WithExternalTable(b.cut()...))
 	start := time.Now()
 	if err := s.conn.Exec(ctx, b.statement); err != nil {
 		s.metrics.failures.WithLabelValues(b.table).Inc()

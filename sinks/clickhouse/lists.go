@@ -9,9 +9,9 @@ import (
 // offsets encodes where the elements of each row end, and returns how many
 // there are altogether.
 func offsets[T any](dst []byte, r *rows[T], length func(*T) int) ([]byte, int) {
-	dst, out := extend(dst, 8*len(r.order))
+	dst, out := extend(dst, 8*len(r.part))
 	total := 0
-	for _, i := range r.order {
+	for _, i := range r.part {
 		total += length(&r.all[i])
 		binary.LittleEndian.PutUint64(out, uint64(total))
 		out = out[8:]
@@ -28,13 +28,12 @@ type lists[T, E any] struct {
 	elements rows[E]
 }
 
-// gather collects the elements. The rows must be in order.
-func (l *lists[T, E]) gather(arena []E) {
-	l.elements.all = arena
-	l.elements.order = l.elements.order[:0]
-	for _, i := range l.rows.order {
+// gather collects the elements of the rows that the encoders see.
+func (l *lists[T, E]) gather() {
+	l.elements.part = l.elements.part[:0]
+	for _, i := range l.rows.part {
 		for n, end := l.of(&l.rows.all[i]).Start, l.of(&l.rows.all[i]).End; n < end; n++ {
-			l.elements.order = append(l.elements.order, n)
+			l.elements.part = append(l.elements.part, n)
 		}
 	}
 }
@@ -56,7 +55,7 @@ func numberArrays[T any](r *rows[T], of func(*T) telemetry.Range, first, stride 
 	count := func(row *T) int { return (of(row).Len() - int(first) + int(stride) - 1) / int(stride) }
 	return func(dst []byte) []byte {
 		dst, _ = offsets(dst, r, count)
-		for _, i := range r.order {
+		for _, i := range r.part {
 			for n, end := of(&r.all[i]).Start+first, of(&r.all[i]).End; n < end; n += stride {
 				dst = binary.LittleEndian.AppendUint64(dst, at(n))
 			}

@@ -18,7 +18,7 @@ func newLogs(s *Sink) *logs {
 	t := &logs{}
 	r, sh := &t.rows, &s.shared
 	of := func(l *telemetry.Log) *resource { return &sh.resources[l.Resource] }
-	t.block = s.newBlock(tables.Logs, encoders{
+	t.block = s.newBlock(tables.Logs, t.rows.use, encoders{
 		"tenant":             lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).tenant }),
 		"bucket":             uint32s(r, func(l *telemetry.Log) uint32 { return bucketOf(l.Time) }),
 		"service":            lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).service }),

@@ -25,7 +25,7 @@ func (t *points[T]) common(sh *shared, own encoders) encoders {
 		"tenant": lowTexts(r, &sh.words, func(p *T) string { return sh.resources[metric(p).Resource].tenant }),
 		"metric": lowTexts(r, &sh.words, func(p *T) string { return metric(p).Name }),
 		"fingerprint": func(dst []byte) []byte {
-			return appendOrdered(dst, r.order, t.fingerprints)
+			return appendOrdered(dst, r.part, t.fingerprints)
 		},
 		"time":           eventTimes(r, func(p *T) int64 { return t.point(p).Time }),
 		"start_time":     times(r, func(p *T) int64 { return t.point(p).Start }),
@@ -58,7 +58,7 @@ func (t *points[T]) prepare(s *Sink, all []T) *block {
 func newSamples(s *Sink) *points[telemetry.NumberPoint] {
 	t := &points[telemetry.NumberPoint]{point: func(p *telemetry.NumberPoint) *telemetry.Point { return &p.Point }}
 	r := &t.rows
-	t.block = s.newBlock(tables.Samples, t.common(&s.shared, encoders{
+	t.block = s.newBlock(tables.Samples, t.rows.use, t.common(&s.shared, encoders{
 		"value":     float64s(r, func(p *telemetry.NumberPoint) float64 { return p.Value }),
 		"is_int":    uint8s(r, func(p *telemetry.NumberPoint) uint8 { return boolByte(p.IsInt) }),
 		"exact_int": int64s(r, func(p *telemetry.NumberPoint) int64 { return exactInt(p.IsInt, p.Int) }),
@@ -69,7 +69,7 @@ func newSamples(s *Sink) *points[telemetry.NumberPoint] {
 func newHistograms(s *Sink) *points[telemetry.HistogramPoint] {
 	t := &points[telemetry.HistogramPoint]{point: func(p *telemetry.HistogramPoint) *telemetry.Point { return &p.Point }}
 	r, sh := &t.rows, &s.shared
-	t.block = s.newBlock(tables.Histograms, t.common(sh, encoders{
+	t.block = s.newBlock(tables.Histograms, t.rows.use, t.common(sh, encoders{
 		"count":  int64s(r, func(p *telemetry.HistogramPoint) int64 { return int64(p.Count) }),
 		"sum":    float64s(r, func(p *telemetry.HistogramPoint) float64 { return p.Sum }),
 		"min":    float64s(r, func(p *telemetry.HistogramPoint) float64 { return p.Min }),
@@ -84,7 +84,7 @@ func newHistograms(s *Sink) *points[telemetry.HistogramPoint] {
 func newExponentials(s *Sink) *points[telemetry.ExponentialPoint] {
 	t := &points[telemetry.ExponentialPoint]{point: func(p *telemetry.ExponentialPoint) *telemetry.Point { return &p.Point }}
 	r, sh := &t.rows, &s.shared
-	t.block = s.newBlock(tables.ExponentialHistograms, t.common(sh, encoders{
+	t.block = s.newBlock(tables.ExponentialHistograms, t.rows.use, t.common(sh, encoders{
 		"count":           int64s(r, func(p *telemetry.ExponentialPoint) int64 { return int64(p.Count) }),
 		"sum":             float64s(r, func(p *telemetry.ExponentialPoint) float64 { return p.Sum }),
 		"min":             float64s(r, func(p *telemetry.ExponentialPoint) float64 { return p.Min }),
@@ -105,7 +105,7 @@ func newSummaries(s *Sink) *points[telemetry.SummaryPoint] {
 	t := &points[telemetry.SummaryPoint]{point: func(p *telemetry.SummaryPoint) *telemetry.Point { return &p.Point }}
 	r, sh := &t.rows, &s.shared
 	pairs := func(p *telemetry.SummaryPoint) telemetry.Range { return p.Quantiles }
-	t.block = s.newBlock(tables.Summaries, t.common(sh, encoders{
+	t.block = s.newBlock(tables.Summaries, t.rows.use, t.common(sh, encoders{
 		"count":     int64s(r, func(p *telemetry.SummaryPoint) int64 { return int64(p.Count) }),
 		"sum":       float64s(r, func(p *telemetry.SummaryPoint) float64 { return p.Sum }),
 		"quantiles": numberArrays(r, pairs, 0, 2, sh.float),

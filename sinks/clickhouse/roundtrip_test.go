@@ -83,7 +83,10 @@ func numbers2map(b *telemetry.Batch, r telemetry.Range) map[string]uint64 {
 // common is what every event's row says of its producer and its block.
 func common(b *telemetry.Batch, resource, scope uint32, days uint16) stored {
 	r, sc := b.Resources[resource], b.Scopes[scope]
+	of := texts2map(b, r.Attrs, nil)
 	return stored{
+		"service_version": of["service.version"], "service_namespace": "", "service_instance": "", "environment": "",
+		"host_name": of["host.name"], "k8s_namespace": "", "k8s_deployment": "", "k8s_pod": "",
 		"tenant": b.Records[r.Record].Tenant, "service": r.Service,
 		"resource_attributes": documentMap(b, r.Attrs), "resource_schema_url": r.SchemaURL, "resource_dropped_attributes": r.DroppedAttrs,
 		"scope_name": sc.Name, "scope_version": sc.Version, "scope_attributes": documentMap(b, sc.Attrs),
@@ -189,7 +192,7 @@ func TestRoundTrip(t *testing.T) {
 			row["attributes"], row["dropped_attributes"] = texts2map(&b, l.Attrs, nil), l.DroppedAttrs
 			want = append(want, row)
 		}
-		check(t, "logs", s.read(t, tables.Logs, &b, "span_id"), want, "resource", "scope")
+		check(t, "logs", s.read(t, tables.Logs, &b, "span_id"), want, "resource", "scope", "observed_delay_ns")
 	}))
 
 	t.Run("spans", rapid.MakeCheck(func(t *rapid.T) {
@@ -229,6 +232,12 @@ func wantSpan(b *telemetry.Batch, sp *telemetry.Span, days uint16) stored {
 		delete(words, k)
 	}
 	row["attributes"], row["attribute_numbers"] = words, numbers
+	for _, c := range tables.Get(tables.Spans).Columns {
+		if attribute, ok := strings.CutPrefix(c.Comment, "attribute "); ok {
+			row[c.Name] = words[attribute]
+		}
+	}
+	row["http_response_status_code"] = uint16(math.Float64frombits(numbers["http.response.status_code"]))
 	eventTimes, eventNames, eventAttrs, eventDropped := []time.Time{}, []string{}, []map[string]string{}, []uint32{}
 	for _, e := range b.Events[sp.Events.Start:sp.Events.End] {
 		eventTimes, eventNames = append(eventTimes, at(e.Time)), append(eventNames, e.Name)

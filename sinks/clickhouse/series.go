@@ -34,7 +34,7 @@ func newSeries(s *Sink) *series {
 	r, sh := &t.rows, &s.shared
 	metric := func(row *seriesRow) *telemetry.Metric { return &sh.batch.Metrics[row.metric] }
 	of := func(row *seriesRow) *resource { return &sh.resources[metric(row).Resource] }
-	t.block = s.newBlock(tables.Series, encoders{
+	t.block = s.newBlock(tables.Series, t.rows.use, encoders{
 		"tenant":         lowTexts(r, &sh.words, func(row *seriesRow) string { return of(row).tenant }),
 		"metric":         lowTexts(r, &sh.words, func(row *seriesRow) string { return metric(row).Name }),
 		"fingerprint":    int64s(r, func(row *seriesRow) int64 { return int64(row.fingerprint) }),

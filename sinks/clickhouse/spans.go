@@ -22,7 +22,7 @@ func newSpans(s *Sink) *spans {
 	e, l := &t.events.elements, &t.links.elements
 	of := func(sp *telemetry.Span) *resource { return &sh.resources[sp.Resource] }
 	attrs := func(sp *telemetry.Span) telemetry.Range { return sp.Attrs }
-	t.block = s.newBlock(tables.Spans, encoders{
+	t.block = s.newBlock(tables.Spans, t.use, encoders{
 		"tenant":            lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).tenant }),
 		"bucket":            uint32s(r, func(sp *telemetry.Span) uint32 { return bucketOf(sp.Start) }),
 		"service":           lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).service }),
@@ -70,10 +70,16 @@ func (t *spans) prepare(s *Sink, b *telemetry.Batch) *block {
 		t.sort.add(s.shared.eventPrefix(sp.Resource, start, 0), 0, start)
 	}
 	t.rows.all, t.rows.order = b.Spans, t.sort.sorted()
-	t.events.gather(b.Events)
-	t.links.gather(b.Links)
+	t.events.elements.all, t.links.elements.all = b.Events, b.Links
 	t.block.rows = len(t.rows.order)
 	return t.block
+}
+
+// use makes the encoders see spans [from, to) of the order.
+func (t *spans) use(from, to int) {
+	t.rows.use(from, to)
+	t.events.gather()
+	t.links.gather()
 }
 
 // within returns the number of an enumeration, 0 where it is beyond the last.

@@ -39,6 +39,8 @@ type Options struct {
 	// Kafka is the bootstrap address of a broker that is used instead of the
 	// embedded one.
 	Kafka string
+	// HTTP is the address of OTLP/HTTP; empty for a free one.
+	HTTP string
 	// Config is YAML that is appended to the configuration file.
 	Config string
 	// Dir is the data directory; empty for a temporary one.
@@ -96,6 +98,9 @@ func Start(t TB, options Options) *Cluster {
 	c.GRPC, c.HTTP, c.Query, c.Kafka, c.Native, c.ClickHouseHTTP = ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]
 	if options.Kafka != "" {
 		c.Kafka = options.Kafka
+	}
+	if options.HTTP != "" {
+		c.HTTP = options.HTTP
 	}
 	c.writeConfig()
 	t.Cleanup(c.stop)

@@ -109,20 +109,17 @@ func sized(b []byte) []byte {
 
 // request makes a request that decodes; what it asks for is arbitrary.
 func (h *hostile) request() []byte {
-	served := []int16{0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 37, 42, 44, 47, 60, 68, 69, 75}
 	for {
-		key := served[h.IntN(len(served))]
-		if h.IntN(20) == 0 {
-			key = int16(h.IntN(93))
-		}
+		key := int16(h.IntN(93))
 		req := kmsg.RequestForKey(key)
-		if req == nil {
+		versions, served := broker.ServedVersions()[key]
+		if req == nil || !served && h.IntN(20) > 0 {
 			continue
 		}
-		req.SetVersion(int16(h.IntN(int(req.MaxVersion()) + 1)))
-		if key == 0 {
-			req.SetVersion(int16(3 + h.IntN(10)))
+		if !served || h.IntN(50) == 0 {
+			versions = [2]int16{0, req.MaxVersion()}
 		}
+		req.SetVersion(versions[0] + int16(h.IntN(int(versions[1]-versions[0])+1)))
 		h.value(reflect.ValueOf(req).Elem(), 0)
 		if produce, ok := req.(*kmsg.ProduceRequest); ok {
 			for i := range produce.Topics {
@@ -241,6 +238,13 @@ func TestAbuseOfThePortEndsNothing(t *testing.T) {
 			}
 			send(b.Addr, sized(body))
 		},
+		"tags without end": func(h *hostile) {
+			key := int16(h.IntN(70))
+			tags := binary.AppendUvarint(nil, math.MaxUint32)
+			send(b.Addr, sized(append(header(key, int16(2+h.IntN(12)), false), tags...)))
+			send(b.Addr, sized(append(header(18, 3, false), append([]byte{0, 1, 1}, tags...)...)))
+			send(b.Addr, sized(append(header(22, 4, false), append([]byte{0, 0, 0, 0, 0, 1}, tags...)...)))
+		},
 		"arbitrary requests": func(h *hostile) { send(b.Addr, h.request(), h.request(), h.request()) },
 		"damaged requests":   func(h *hostile) { send(b.Addr, h.mutate(h.request()), h.mutate(h.request())) },
 	}
@@ -341,14 +345,14 @@ func TestForbiddenRequestsAreAnswered(t *testing.T) {
 	}
 
 	trim := kmsg.NewPtrDeleteRecordsRequest()
-	trim.SetVersion(2)
+	trim.SetVersion(1)
 	trim.Topics = []kmsg.DeleteRecordsRequestTopic{{Topic: "topic", Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: 0, Offset: -1}}}}
 	if code := ask(trim).(*kmsg.DeleteRecordsResponse).Topics[0].Partitions[0].ErrorCode; code != 44 {
 		t.Errorf("deleting records: code %d, want POLICY_VIOLATION", code)
 	}
 	create := func(name string, partitions int32) int16 {
 		req := kmsg.NewPtrCreateTopicsRequest()
-		req.SetVersion(5)
+		req.SetVersion(4)
 		topic := kmsg.NewCreateTopicsRequestTopic()
 		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
 		req.Topics = append(req.Topics, topic)
@@ -386,7 +390,7 @@ func TestForbiddenRequestsAreAnswered(t *testing.T) {
 		t.Errorf("beginning a transaction: code %d, want TRANSACTIONAL_ID_AUTHORIZATION_FAILED", code)
 	}
 	alter := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	alter.SetVersion(1)
+	alter.SetVersion(0)
 	for _, resource := range []struct {
 		kind kmsg.ConfigResourceType
 		of   string

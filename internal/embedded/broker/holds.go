@@ -40,7 +40,7 @@ func (k *keeper) holds(partitions map[partitionID][]segment) (holds, error) {
 		}
 	}
 	req := kmsg.NewPtrListGroupsRequest()
-	req.SetVersion(4)
+	req.SetVersion(2)
 	response, err := request[*kmsg.ListGroupsResponse](k.client, req)
 	if err == nil {
 		err = kerr.ErrorForCode(response.ErrorCode)

@@ -129,7 +129,7 @@ func totalCost(partitions map[partitionID][]segment) int64 {
 
 func (k *keeper) countPartitions() (int64, error) {
 	req := kmsg.NewPtrMetadataRequest()
-	req.SetVersion(12)
+	req.SetVersion(8)
 	metadata, err := request[*kmsg.MetadataResponse](k.client, req)
 	if err != nil {
 		return 0, fmt.Errorf("counting partitions: %w", err)
@@ -155,7 +155,7 @@ func (k *keeper) sizeSegments(partitions int64) error {
 	k.policy.expectSegmentBytes(value)
 	defer k.policy.expectSegmentBytes("")
 	req := kmsg.NewPtrIncrementalAlterConfigsRequest()
-	req.SetVersion(1)
+	req.SetVersion(0)
 	resource := kmsg.NewIncrementalAlterConfigsRequestResource()
 	resource.ResourceType = kmsg.ConfigResourceTypeBroker
 	config := kmsg.NewIncrementalAlterConfigsRequestResourceConfig()
@@ -258,7 +258,7 @@ func (k *keeper) deleteRecords(trims map[partitionID]int64) error {
 		byTopic[id.topic] = append(byTopic[id.topic], p)
 	}
 	req := kmsg.NewPtrDeleteRecordsRequest()
-	req.SetVersion(2)
+	req.SetVersion(1)
 	for topic, partitions := range byTopic {
 		t := kmsg.NewDeleteRecordsRequestTopic()
 		t.Topic, t.Partitions = topic, partitions

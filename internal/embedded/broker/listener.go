@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -222,12 +223,15 @@ func (c *guardedConn) receive() error {
 		c.release()
 		return err
 	}
-	if err := c.check(h); err != nil {
+	if h.key == kmsg.ApiVersions && h.version > served[h.key].max {
+		c.next = standIn(c.frame[4:])
+	} else if err := c.check(h); err != nil {
 		c.release()
 		return err
+	} else {
+		c.next = c.frame
 	}
 	c.known = true
-	c.next = c.frame
 	return nil
 }
 

@@ -17,38 +17,40 @@ type versionRange struct{ min, max int16 }
 // connection: the broker's own handling of requests outside of what kafka-go,
 // franz-go, librdkafka and the Java client use is not to be relied upon.
 //
-// Produce ends at the last version that names topics by name. There are no
-// transactions, no quotas and no access control lists; time and byte retention
-// belong to this package alone.
+// All but one end at the last version before the "flexible" ones of Kafka 2.4:
+// with those, the decoder behind takes a count of tags from the client and
+// counts down from it, so that a request of 30 bytes costs half a minute of a
+// processor. Clients of every later release take these versions. The exception
+// is followed by hand, see walkInitProducerID: with an older version at the
+// end, the broker would treat idempotent producers as Kafka did before 2.5.
+//
+// There are no transactions, no quotas and no access control lists; retention
+// belongs to the keeper.
 var served = map[kmsg.Key]versionRange{
-	kmsg.Produce:                 {3, 12},
-	kmsg.Fetch:                   {4, 18},
-	kmsg.ListOffsets:             {0, 10},
-	kmsg.Metadata:                {0, 13},
-	kmsg.OffsetCommit:            {0, 10},
-	kmsg.OffsetFetch:             {0, 10},
-	kmsg.FindCoordinator:         {0, 6},
-	kmsg.JoinGroup:               {0, 9},
-	kmsg.Heartbeat:               {0, 4},
-	kmsg.LeaveGroup:              {0, 5},
-	kmsg.SyncGroup:               {0, 5},
-	kmsg.DescribeGroups:          {0, 6},
-	kmsg.ListGroups:              {0, 5},
-	kmsg.ApiVersions:             {0, 5},
-	kmsg.CreateTopics:            {0, 7},
-	kmsg.DeleteTopics:            {0, 6},
-	kmsg.DeleteRecords:           {0, 2},
-	kmsg.InitProducerID:          {0, 5},
-	kmsg.OffsetForLeaderEpoch:    {3, 4},
-	kmsg.DescribeConfigs:         {0, 4},
-	kmsg.CreatePartitions:        {0, 3},
-	kmsg.DeleteGroups:            {0, 3},
-	kmsg.IncrementalAlterConfigs: {0, 1},
+	kmsg.Produce:                 {3, 8},
+	kmsg.Fetch:                   {4, 11},
+	kmsg.ListOffsets:             {0, 5},
+	kmsg.Metadata:                {0, 8},
+	kmsg.OffsetCommit:            {0, 7},
+	kmsg.OffsetFetch:             {0, 5},
+	kmsg.FindCoordinator:         {0, 2},
+	kmsg.JoinGroup:               {0, 5},
+	kmsg.Heartbeat:               {0, 3},
+	kmsg.LeaveGroup:              {0, 3},
+	kmsg.SyncGroup:               {0, 3},
+	kmsg.DescribeGroups:          {0, 4},
+	kmsg.ListGroups:              {0, 2},
+	kmsg.ApiVersions:             {0, 2},
+	kmsg.CreateTopics:            {0, 4},
+	kmsg.DeleteTopics:            {0, 3},
+	kmsg.DeleteRecords:           {0, 1},
+	kmsg.InitProducerID:          {0, 4},
+	kmsg.OffsetForLeaderEpoch:    {3, 3},
+	kmsg.DescribeConfigs:         {0, 3},
+	kmsg.CreatePartitions:        {0, 1},
+	kmsg.DeleteGroups:            {0, 1},
+	kmsg.IncrementalAlterConfigs: {0, 0},
 	kmsg.OffsetDelete:            {0, 0},
-	kmsg.DescribeCluster:         {0, 2},
-	kmsg.ConsumerGroupHeartbeat:  {0, 1},
-	kmsg.ConsumerGroupDescribe:   {0, 1},
-	kmsg.DescribeTopicPartitions: {0, 0},
 }
 
 // servedVersions is served in the form that the broker advertises.
@@ -98,12 +100,8 @@ func parseHeader(fixed []byte, size int, maxRecord int) (requestHeader, error) {
 		version: int16(binary.BigEndian.Uint16(fixed[2:])),
 	}
 	r, ok := served[h.key]
-	if !ok || h.version < r.min || h.version > r.max {
-		// A client that is newer asks for the versions with a version that is
-		// too new and takes the answer in the oldest form.
-		if h.key != kmsg.ApiVersions || h.version < 0 {
-			return h, fmt.Errorf("%w: %s version %d", errNotServed, kmsg.NameForKey(int16(h.key)), h.version)
-		}
+	if !ok || h.version < r.min || h.version > r.max && h.key != kmsg.ApiVersions {
+		return h, fmt.Errorf("%w: %s version %d", errNotServed, kmsg.NameForKey(int16(h.key)), h.version)
 	}
 	limit := maxOtherRequest
 	if h.key == kmsg.Produce {
@@ -113,6 +111,23 @@ func parseHeader(fixed []byte, size int, maxRecord int) (requestHeader, error) {
 		return h, fmt.Errorf("%w: %s of %d bytes", errTooLarge, kmsg.NameForKey(int16(h.key)), size)
 	}
 	return h, nil
+}
+
+// newerVersions is the request that stands in for any ApiVersions request of a
+// version that is not served, whose body is not even looked at. The broker
+// answers it as Kafka does, in the oldest form with the versions that it has.
+var newerVersions = []byte{
+	0, 18, 0, 3, 0, 0, 0, 0, // key, version, correlation id
+	0xff, 0xff, 0, // client id, tags
+	8, 'g', 'o', 's', 'h', 'a', 'w', 'k', 2, '1', 0, // software, version, tags
+}
+
+// standIn returns newerVersions in answer to the request.
+func standIn(request []byte) []byte {
+	frame := binary.BigEndian.AppendUint32(nil, uint32(len(newerVersions)))
+	frame = append(frame, newerVersions...)
+	copy(frame[4+4:], request[4:headerSize])
+	return frame
 }
 
 // checkRequest reports whether the broker can decode the request. The broker
@@ -128,72 +143,66 @@ func checkRequest(h requestHeader, request []byte) (err error) {
 		return errNotServed
 	}
 	decoded.SetVersion(h.version)
+	malformed := fmt.Errorf("%w: %s version %d", errMalformed, kmsg.NameForKey(int16(h.key)), h.version)
 	reader := kbin.Reader{Src: request[headerSize:]}
 	reader.NullableString()
-	if decoded.IsFlexible() {
-		kmsg.SkipTags(&reader)
-	}
 	if !reader.Ok() {
-		return fmt.Errorf("%w: header", errMalformed)
+		return malformed
 	}
-	if h.key == kmsg.Produce {
-		if !walkProduce(&reader, h.version) {
-			return fmt.Errorf("%w: %s version %d", errMalformed, kmsg.NameForKey(int16(h.key)), h.version)
+	switch {
+	case h.key == kmsg.Produce:
+		if !walkProduce(&reader) {
+			return malformed
 		}
-		return nil
-	}
-	if err := decoded.ReadFrom(reader.Src); err != nil {
-		return fmt.Errorf("%w: %s version %d: %w", errMalformed, kmsg.NameForKey(int16(h.key)), h.version, err)
+	case h.key == kmsg.InitProducerID && decoded.IsFlexible():
+		if !walkInitProducerID(&reader, h.version) {
+			return malformed
+		}
+	case decoded.IsFlexible():
+		return errNotServed
+	default:
+		if err := decoded.ReadFrom(reader.Src); err != nil {
+			return malformed
+		}
 	}
 	return nil
 }
 
+// walkInitProducerID follows the structure of the request from the tags of its
+// header on, of which there may be none.
+func walkInitProducerID(r *kbin.Reader, version int16) bool {
+	if r.Uvarint() != 0 {
+		return false
+	}
+	r.CompactNullableString() // transactional id
+	r.Int32()                 // timeout
+	if version >= 3 {
+		r.Int64() // producer id
+		r.Int16() // producer epoch
+	}
+	return r.Uvarint() == 0 && r.Ok()
+}
+
 // walkProduce follows the structure of a produce request without allocating.
-func walkProduce(r *kbin.Reader, version int16) bool {
-	flexible := version >= 9
-	skipString := func() {
-		if flexible {
-			r.UnsafeCompactNullableString()
-		} else {
-			r.UnsafeNullableString()
-		}
-	}
-	length := func() int {
-		if flexible {
-			return int(r.CompactArrayLen())
-		}
-		return int(r.ArrayLen())
-	}
-	skipTags := func() {
-		if flexible {
-			kmsg.SkipTags(r)
-		}
-	}
-	skipString() // transactional id
-	r.Int16()    // acks
-	r.Int32()    // timeout
+func walkProduce(r *kbin.Reader) bool {
+	r.UnsafeNullableString() // transactional id
+	r.Int16()                // acks
+	r.Int32()                // timeout
 	batches := 0
-	topics := length()
+	topics := r.ArrayLen()
 	if topics > maxBatches {
 		return false
 	}
 	for range topics {
-		skipString()
-		partitions := length()
-		if batches += partitions; !r.Ok() || batches > maxBatches {
+		r.UnsafeString()
+		partitions := r.ArrayLen()
+		if batches += int(partitions); !r.Ok() || batches > maxBatches {
 			return false
 		}
 		for range partitions {
 			r.Int32()
-			if flexible {
-				r.CompactNullableBytes()
-			} else {
-				r.NullableBytes()
-			}
-			skipTags()
+			r.NullableBytes()
 		}
-		skipTags()
 	}
-	skipTags()
 	return r.Ok()
 }
