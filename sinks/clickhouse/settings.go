@@ -17,14 +17,12 @@ func insertSettings(ctx context.Context, conn driver.Conn, d tables.Dialect) (cl
 		"insert_deduplicate": 1,
 		"deduplicate_blocks_in_dependent_materialized_views": 1,
 		"async_insert": 0,
-		// The pieces of the external table are joined, whatever their size, and
-		// one thread inserts them as the one block they then are.
-		"min_external_table_block_size_rows":  uint64(1) << 40,
-		"min_external_table_block_size_bytes": uint64(1) << 40,
-		"max_threads":                         1,
-		"max_insert_threads":                  1,
-		"min_insert_block_size_rows":          0,
-		"min_insert_block_size_bytes":         0,
+		// One thread inserts the pieces of the external table, and joins them
+		// to one block, as long as they are not more than this.
+		"min_insert_block_size_rows":  10_000_000,
+		"min_insert_block_size_bytes": 4 << 30,
+		"max_threads":                 1,
+		"max_insert_threads":          1,
 		// A block that was held up may hold events of every day that is accepted.
 		"max_partitions_per_insert_block": 0,
 		"log_queries":                     0,
