@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
@@ -41,6 +43,15 @@ func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Dep
 		return err
 	}
 	defer client.Close()
+	if s.Query.SQL.Username == engine.Reader && s.Query.SQL.Password == "" {
+		// Mostly empty; the embedded engine sets one where it cannot be confined
+		// to its own files.
+		password, err := engine.ReaderPassword(s.Embedded.ClickHouse.DataDir)
+		if err != nil {
+			return err
+		}
+		s.Query.SQL.Password = config.Secret(password)
+	}
 	deps.Conn, deps.Database, deps.Version = conn, s.ClickHouse.Database, version
 	deps.Topics, deps.RetentionDays = s.topicSignals(), s.Sinks.ClickHouse.Retention.Days
 	deps.Kafka = func(ctx context.Context) ([]ledger.KafkaPartition, error) {

@@ -181,14 +181,6 @@ func (s *Settings) resolve() error {
 		return err
 	}
 	s.ClickHouse.Username, s.ClickHouse.Password = engine.User, config.Secret(password)
-	if s.Query.SQL.Username == engine.Reader && s.Query.SQL.Password == "" {
-		// Mostly empty; see the engine for where it is not.
-		reader, err := engine.ReaderPassword(s.Embedded.ClickHouse.DataDir)
-		if err != nil {
-			return err
-		}
-		s.Query.SQL.Password = config.Secret(reader)
-	}
 	return nil
 }
 
