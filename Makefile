@@ -27,8 +27,8 @@ up: build ## The same without demo traffic.
 
 .PHONY: build
 build: engine ## Build bin/goshawk.
-	@echo "Building bin/goshawk ..."
-	@go build -trimpath -ldflags '$(LDFLAGS)' -o bin/goshawk ./cmd/goshawk
+	@echo "Building bin/goshawk (a minute or two the first time) ..."
+	@go build -ldflags '$(LDFLAGS)' -o bin/goshawk ./cmd/goshawk
 
 .PHONY: engine
 engine: ## Fetch the embedded ClickHouse engine (npm, pinned by a lock file).

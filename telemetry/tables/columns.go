@@ -55,8 +55,8 @@ var (
 )
 
 // resource and scope are documents of low cardinality: a part has few different
-// ones, so each costs a row next to nothing, and the functions of the alias
-// columns run once per document, not once per row.
+// ones, so each costs a row next to nothing. Functions of one text, as JSON_VALUE
+// is, run once per different document; those that make a map run once per row.
 var (
 	resource = Column{
 		Name: "resource", Type: lowCardinality, Codec: zstd,
@@ -69,11 +69,11 @@ var (
 	}
 	resourceSchemaURL = Column{
 		Name: "resource_schema_url", Type: lowCardinality,
-		Alias: "JSONExtractString(resource, 'schema_url')", Comment: "schema of the resource's attributes",
+		Alias: "JSON_VALUE(resource, '$.schema_url')", Comment: "schema of the resource's attributes",
 	}
 	resourceDropped = Column{
 		Name: "resource_dropped_attributes", Type: "UInt32",
-		Alias: "JSONExtract(resource, 'dropped_attributes_count', 'UInt32')", Comment: "attributes of the resource that the sender dropped",
+		Alias: "toUInt32OrZero(JSON_VALUE(resource, '$.dropped_attributes_count'))", Comment: "attributes of the resource that the sender dropped",
 	}
 	scope = Column{
 		Name: "scope", Type: lowCardinality, Codec: zstd,
@@ -81,11 +81,11 @@ var (
 	}
 	scopeName = Column{
 		Name: "scope_name", Type: lowCardinality,
-		Alias: "JSONExtractString(scope, 'name')", Comment: "name of the instrumentation scope",
+		Alias: "JSON_VALUE(scope, '$.name')", Comment: "name of the instrumentation scope",
 	}
 	scopeVersion = Column{
 		Name: "scope_version", Type: lowCardinality,
-		Alias: "JSONExtractString(scope, 'version')", Comment: "version of the instrumentation scope",
+		Alias: "JSON_VALUE(scope, '$.version')", Comment: "version of the instrumentation scope",
 	}
 	scopeAttributes = Column{
 		Name: "scope_attributes", Type: attributeMap,
@@ -94,11 +94,11 @@ var (
 	}
 	scopeSchemaURL = Column{
 		Name: "scope_schema_url", Type: lowCardinality,
-		Alias: "JSONExtractString(scope, 'schema_url')", Comment: "schema of the scope's attributes",
+		Alias: "JSON_VALUE(scope, '$.schema_url')", Comment: "schema of the scope's attributes",
 	}
 	scopeDropped = Column{
 		Name: "scope_dropped_attributes", Type: "UInt32",
-		Alias: "JSONExtract(scope, 'dropped_attributes_count', 'UInt32')", Comment: "attributes of the scope that the sender dropped",
+		Alias: "toUInt32OrZero(JSON_VALUE(scope, '$.dropped_attributes_count'))", Comment: "attributes of the scope that the sender dropped",
 	}
 )
 
