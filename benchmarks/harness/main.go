@@ -49,6 +49,7 @@ type env struct {
 var scenarios = []scenario{
 	{"decode", "OTLP bytes to rows, one record", runDecode},
 	{"gateway", "OTLP/HTTP logs of 485 B, acknowledged by the embedded broker", runGateway},
+	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path, OTLP to ClickHouse, all processes", runLogPath},
 	{"spans", "whole span path, OTLP to ClickHouse, all processes", runSpanPath},
 	{"latency", "emit to queryable at 5,000 events/s", runLatency},

@@ -78,10 +78,10 @@ func (b *bed) TempDir() string {
 	return dir
 }
 
-// send posts the requests over n connections as fast as they are acknowledged.
-func send(ctx context.Context, c *cluster.Cluster, requests []otlpclient.Request, connections int) (time.Duration, error) {
+// send posts the requests to the address over n connections as fast as they are acknowledged.
+func send(ctx context.Context, address string, requests []otlpclient.Request, connections int) (time.Duration, error) {
 	cfg := otlpclient.DefaultConfig()
-	cfg.Endpoint = "http://" + c.HTTP
+	cfg.Endpoint = "http://" + address
 	cfg.Connections = connections
 	client, err := otlpclient.New(cfg)
 	if err != nil {

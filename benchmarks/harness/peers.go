@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/test/cluster"
+)
+
+// runPeers sends the gateway's load to an OpenTelemetry Collector that drops
+// everything, on this machine and in this run: what the gateway's figures are to
+// be held against. The collector acknowledges before anything is safe.
+func runPeers(ctx context.Context, e *env) ([]measurement, error) {
+	binary, err := filepath.Abs(".cache/collector")
+	if err != nil {
+		return nil, err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-C", "benchmarks/peers/collector", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the collector: %w: %s", err, out)
+	}
+	var measured []measurement
+	for _, perRequest := range []int{1000, 100, 10} {
+		m, err := measureCollector(ctx, e, binary, perRequest)
+		if err != nil {
+			return nil, err
+		}
+		measured = append(measured, m...)
+	}
+	return measured, nil
+}
+
+func measureCollector(ctx context.Context, e *env, binary string, perRequest int) ([]measurement, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	collector := exec.CommandContext(ctx, binary, "--config", "yaml:"+
+		"{receivers: {otlp: {protocols: {http: {endpoint: '"+address+"'}}}}, exporters: {nop: {}}, "+
+		"service: {telemetry: {metrics: {level: none}, logs: {level: error}}, pipelines: {logs: {receivers: [otlp], exporters: [nop]}}}}")
+	collector.Stderr = os.Stderr
+	if err := collector.Start(); err != nil {
+		return nil, err
+	}
+	defer func() { _ = collector.Process.Kill(); _ = collector.Wait() }()
+	if err := cluster.Eventually(20*time.Second, func() error {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	events := 1_000_000 / e.scale
+	warm, load := benchLogs(events/10, perRequest, 1), benchLogs(events, perRequest, 2)
+	if _, err := send(ctx, address, warm, 2); err != nil {
+		return nil, err
+	}
+	before, err := usageOf(collector.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := send(ctx, address, load, 2); err != nil {
+		return nil, err
+	}
+	after, err := usageOf(collector.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	return []measurement{{
+		What:  fmt.Sprintf("OpenTelemetry Collector into nothing, %d per request", perRequest),
+		Value: after.minus(before).CPU / (float64(events) / 1e6), Unit: "CPU-s/M",
+	}}, nil
+}
