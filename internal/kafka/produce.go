@@ -3,7 +3,6 @@ package kafka
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
@@ -14,7 +13,7 @@ import (
 // for each of several partitions of one broker. The request owns its memory:
 // once the batches are encoded, nobody's records are touched.
 type produceMessage struct {
-	exchange
+	trip
 	buffer  []byte
 	scratch []byte
 	parts   []producePart
@@ -31,20 +30,16 @@ type producePart struct {
 
 const requireAll = -1
 
-// Broker returns the leader of the partitions.
-func (m *produceMessage) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
-	return brokerOf(cluster, func(visit func(string, int32)) {
-		for i := range m.parts {
-			visit(m.parts[i].id.topic, m.parts[i].id.partition)
-		}
-	})
-}
+// The versions of Produce requests that are spoken: from the record batches of
+// today to the last before flexible encoding.
+const (
+	produceMin = 3
+	produceMax = 8
+)
 
 // encode builds the request for the lanes' batches. Lanes of one topic must be
 // next to each other.
 func (m *produceMessage) encode(clientID string, timeout time.Duration, lanes []*lane, codec Compression) error {
-	m.key, m.minVersion = protocol.Produce, 3
-	m.state.Store(exchangeIdle)
 	m.parts = m.parts[:0]
 	b := appendHeader(m.buffer[:0], protocol.Produce, clientID)
 	b = binary.BigEndian.AppendUint16(b, ^uint16(0)) // transactional id: null
@@ -81,25 +76,16 @@ func (m *produceMessage) encode(clientID string, timeout time.Duration, lanes []
 	return nil
 }
 
-// RawExchange sends the request and reads the answer.
-func (m *produceMessage) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	if err := m.begin(); err != nil {
-		return nil, err
-	}
-	defer m.end()
-	n, err := sendRequest(rw, m.buffer, m.version)
+// start makes the encoded request ready to be sent over the link.
+func (m *produceMessage) start(l *link) { m.begin(l, m.buffer) }
+
+// exchange sends the request and takes the outcomes from the answer.
+func (m *produceMessage) exchange() error {
+	answer, err := m.run(m.buffer)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	answer := NewBuffer(n)
-	defer answer.Release()
-	if _, err := io.ReadFull(rw, answer.B); err != nil {
-		return nil, err
-	}
-	if err := m.decode(answer.B); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m.decode(answer)
 }
 
 func (m *produceMessage) decode(answer []byte) error {
@@ -111,11 +97,11 @@ func (m *produceMessage) decode(answer []byte) error {
 			code := r.int16()
 			r.int64() // base offset
 			r.int64() // append time
-			if m.version >= 5 {
+			if m.link.version >= 5 {
 				r.int64() // log start
 			}
 			var message []byte
-			if m.version >= 8 {
+			if m.link.version >= 8 {
 				for range r.count(6) {
 					r.int32() // index in the batch
 					if text := r.string(); len(text) > 0 {

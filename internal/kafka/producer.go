@@ -44,10 +44,12 @@ type Producer struct {
 	log     *slog.Logger
 	metrics *producerMetrics
 
-	// stop ends requests that are under way when the producer is closed.
+	// stop ends waiting when the producer is closed, and closing the connections
+	// ends the requests that are under way.
 	stop   context.Context
 	cancel context.CancelFunc
-	// senders counts the goroutines that run send.
+	conns  connections
+	// senders counts who sends: goroutines that run send, and callers that lead.
 	senders sync.WaitGroup
 
 	mu       sync.Mutex
@@ -76,8 +78,12 @@ type lane struct {
 // broker is one leader with the lanes that have something for it.
 type broker struct {
 	id      int32
+	address string
 	ready   []*lane
+	// senders is how many are at work or about to look at ready.
 	senders int
+	// idle are connections, the one used last at the end.
+	idle []*link
 	// waiting is set while a timer looks after a request that takes long.
 	waiting bool
 }
@@ -104,7 +110,11 @@ type call struct {
 	pending int
 	err     error
 	gone    bool
-	done    chan struct{}
+	// leads is set while the caller sends for a broker, from when it is told to.
+	leads bool
+	// signal tells the caller to send for a broker, or with nil that nothing of
+	// the call is pending any more. It has room for one of each.
+	signal chan *broker
 }
 
 // NewProducer returns a producer that writes through the client.
@@ -138,6 +148,7 @@ func (p *Producer) Close() {
 	}
 	p.mu.Unlock()
 	p.cancel()
+	p.conns.close()
 	p.senders.Wait()
 }
 
@@ -150,7 +161,7 @@ func (p *Producer) Produce(ctx context.Context, records []Record) error {
 		return nil
 	}
 	entries := make([]entry, len(records))
-	c := &call{pending: len(records), done: make(chan struct{})}
+	c := &call{pending: len(records), signal: make(chan *broker, 2)}
 	total := int64(0)
 	for i := range records {
 		e := &entries[i]
@@ -162,26 +173,37 @@ func (p *Producer) Produce(ctx context.Context, records []Record) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.DeliveryTimeout)
 	defer cancel()
-	if err := p.enqueue(entries, total); err != nil {
+	lead, err := p.enqueue(entries, total)
+	if err != nil {
 		return err
 	}
-	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-		return p.abandon(ctx, c, entries)
+	if lead != nil {
+		p.lead(ctx, c, lead)
+	}
+	for {
+		select {
+		case b := <-c.signal:
+			if b == nil {
+				return c.err
+			}
+			p.lead(ctx, c, b)
+		case <-ctx.Done():
+			return p.abandon(ctx, c, entries)
+		}
 	}
 }
 
-func (p *Producer) enqueue(entries []entry, total int64) error {
+// enqueue lines up the entries of a call. Where it returns a broker, the caller
+// is the one to send for it.
+func (p *Producer) enqueue(entries []entry, total int64) (lead *broker, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return fmt.Errorf("%w: %w", ErrUnavailable, errClosed)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, errClosed)
 	case p.buffered+total > int64(p.cfg.MaxBuffered):
 		p.metrics.full.Inc()
-		return ErrFull
+		return nil, ErrFull
 	}
 	p.buffered += total
 	p.metrics.buffered.Set(float64(p.buffered))
@@ -189,9 +211,16 @@ func (p *Producer) enqueue(entries []entry, total int64) error {
 		e := &entries[i]
 		l := p.lane(partitionID{e.record.Topic, e.record.Partition})
 		l.queue = append(l.queue, e)
-		p.schedule(l)
+		b := p.list(l, promptSenders)
+		switch {
+		case b == nil:
+		case lead == nil && b.id != unknownLeader && p.cfg.Linger == 0:
+			lead, e.call.leads = b, true
+		default:
+			go p.send(b)
+		}
 	}
-	return nil
+	return lead, nil
 }
 
 // abandon ends a call whose time ran out. When it returns, the producer does
@@ -203,6 +232,9 @@ func (p *Producer) abandon(ctx context.Context, c *call, entries []entry) error 
 		for entries[i].state == entryEncoding {
 			p.encoded.Wait()
 		}
+	}
+	if c.leads {
+		p.handOver(p.dropSignal(c))
 	}
 	if c.pending == 0 {
 		return c.err
@@ -253,7 +285,7 @@ func (p *Producer) finish(e *entry, err error) {
 		e.call.err = err
 	}
 	if e.call.pending--; e.call.pending == 0 && !e.call.gone {
-		close(e.call.done)
+		e.call.signal <- nil
 	}
 }
 
@@ -266,22 +298,20 @@ func (p *Producer) lane(id partitionID) *lane {
 	return l
 }
 
-// schedule lists the lane with its broker and sees to it that somebody sends.
-// The lock is held.
-func (p *Producer) schedule(l *lane) {
+// list puts the lane among the ready ones of its broker. Where it returns the
+// broker, fewer than prompt are sending and one more is counted, which the
+// caller has to provide. The lock is held.
+func (p *Producer) list(l *lane, prompt int) *broker {
 	if l.busy || l.listed || len(l.queue) == 0 || p.closed {
-		return
+		return nil
 	}
-	b := p.brokers[l.leader]
-	if b == nil {
-		b = &broker{id: l.leader}
-		p.brokers[l.leader] = b
-	}
+	b := p.broker(l.leader)
 	l.listed = true
 	b.ready = append(b.ready, l)
 	switch {
-	case b.senders == 0:
-		p.startSender(b)
+	case b.senders < min(prompt, p.cfg.MaxInFlight):
+		p.addSender(b)
+		return b
 	case b.senders < p.cfg.MaxInFlight && !b.waiting:
 		b.waiting = true
 		time.AfterFunc(patience, func() {
@@ -289,24 +319,50 @@ func (p *Producer) schedule(l *lane) {
 			defer p.mu.Unlock()
 			b.waiting = false
 			if len(b.ready) > 0 && b.senders < p.cfg.MaxInFlight && !p.closed {
-				p.startSender(b)
+				p.addSender(b)
+				go p.send(b)
 			}
 		})
 	}
+	return nil
 }
+
+// schedule lists the lane, and sends for it where nobody does. The lock is held.
+func (p *Producer) schedule(l *lane) {
+	if b := p.list(l, 1); b != nil {
+		go p.send(b)
+	}
+}
+
+func (p *Producer) broker(id int32) *broker {
+	b := p.brokers[id]
+	if b == nil {
+		b = &broker{id: id}
+		p.brokers[id] = b
+	}
+	return b
+}
+
+// addSender and removeSender count who sends for the broker. The lock is held.
+func (p *Producer) addSender(b *broker) {
+	b.senders++
+	p.senders.Add(1)
+}
+
+func (p *Producer) removeSender(b *broker) {
+	b.senders--
+	p.senders.Done()
+}
+
+// promptSenders is how many requests go out to one broker side by side at once.
+// Beyond them records wait, and gather into larger requests, for patience.
+const promptSenders = 2
 
 // patience is how long records wait for the answer to a request before they go
 // out in another one beside it. Waiting gathers more records into fewer
 // requests; not waiting for ever keeps one slow partition from holding up the
 // others of its broker.
 const patience = 25 * time.Millisecond
-
-// startSender starts a goroutine that serves the broker. The lock is held.
-func (p *Producer) startSender(b *broker) {
-	b.senders++
-	p.senders.Add(1)
-	go p.send(b)
-}
 
 // warn logs an error of the cluster, at most every ten seconds. The lock is held.
 func (p *Producer) warn(l *lane, err error) {

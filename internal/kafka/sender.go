@@ -2,8 +2,12 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"net"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,7 +26,6 @@ const (
 // send runs in a goroutine as long as the broker's lanes have something: it
 // takes what is ready, sends one request, settles it, and looks again.
 func (p *Producer) send(b *broker) {
-	defer p.senders.Done()
 	for {
 		if p.cfg.Linger > 0 {
 			pause(p.stop, p.cfg.Linger)
@@ -30,15 +33,71 @@ func (p *Producer) send(b *broker) {
 		p.mu.Lock()
 		lanes := p.collect(b)
 		if len(lanes) == 0 {
-			b.senders--
+			p.removeSender(b)
 			p.mu.Unlock()
 			return
 		}
 		p.mu.Unlock()
 		if b.id == unknownLeader {
 			p.findLeaders(lanes)
+			continue
+		}
+		p.carry(p.request(b, lanes))
+	}
+}
+
+// lead sends one request for the broker from the goroutine of a caller, and
+// hands the broker over. What may take long goes on in a goroutine of its own.
+func (p *Producer) lead(ctx context.Context, c *call, b *broker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if lanes := p.collect(b); len(lanes) == 0 {
+		p.removeSender(b)
+	} else {
+		p.mu.Unlock()
+		r := p.request(b, lanes)
+		done := r.link != nil && len(r.message.buffer) <= leadBytes && p.carryWhile(ctx, r)
+		p.mu.Lock()
+		if done {
+			p.handOver(b)
 		} else {
-			p.attempt(lanes)
+			go func() {
+				p.carry(r)
+				p.send(b)
+			}()
+		}
+	}
+	c.leads = false
+}
+
+// leadBytes bounds a request that a caller sends: what a connection takes at
+// once, so that only the answer has to be waited for.
+const leadBytes = 64 << 10
+
+// handOver ends somebody's sending: where lanes are ready, the first one's
+// caller goes on, who waits for nothing else. The lock is held.
+func (p *Producer) handOver(b *broker) {
+	if len(b.ready) == 0 || p.closed {
+		p.removeSender(b)
+		return
+	}
+	if first := b.ready[0]; len(first.queue) > 0 {
+		if c := first.queue[0].call; !c.gone && !c.leads {
+			c.leads = true
+			c.signal <- b
+			return
+		}
+	}
+	go p.send(b)
+}
+
+// dropSignal takes back that a call, which is about to be gone, leads. The lock
+// is held.
+func (p *Producer) dropSignal(c *call) *broker {
+	c.leads = false
+	for {
+		if b := <-c.signal; b != nil {
+			return b
 		}
 	}
 }
@@ -97,48 +156,151 @@ func (l *lane) batchRecords(yield func(int, *Record) bool) {
 	}
 }
 
-// attempt sends the lanes' batches in one request and settles the outcome.
-func (p *Producer) attempt(lanes []*lane) {
+// request is one request to a broker with the lanes whose batches are in it.
+type request struct {
+	broker  *broker
+	lanes   []*lane
+	message *produceMessage
+	// link is nil where there is no connection yet.
+	link  *link
+	start time.Time
+	// err is why the request cannot be sent.
+	err error
+}
+
+// request encodes the lanes' batches and takes a connection where there is one.
+func (p *Producer) request(b *broker, lanes []*lane) *request {
 	m, _ := p.messages.Get().(*produceMessage)
 	if m == nil {
 		m = new(produceMessage)
 	}
-	err := m.encode(p.client.cfg.ClientID, p.client.cfg.RequestTimeout, lanes, p.cfg.Compression)
+	r := &request{broker: b, lanes: lanes, message: m}
+	r.err = m.encode(p.client.cfg.ClientID, p.client.cfg.RequestTimeout, lanes, p.cfg.Compression)
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, l := range lanes {
 		for _, e := range l.batch {
 			e.state = entrySent
 		}
 	}
 	p.encoded.Broadcast()
-	p.mu.Unlock()
-	var outcomes []producePart
-	if err == nil {
-		start := time.Now()
-		err = p.client.roundTrip(p.stop, p.client.cfg.RequestTimeout+time.Second, m)
-		p.metrics.requests.Inc()
-		p.metrics.seconds.Observe(time.Since(start).Seconds())
-		if err == nil {
-			outcomes = m.parts
-		}
-		for i := range lanes {
-			p.metrics.wire.Add(float64(m.parts[i].wire))
+	if r.err == nil {
+		r.link = p.takeLink(b)
+	}
+	return r
+}
+
+// carry sends the request, waits for the answer and settles the outcome.
+func (p *Producer) carry(r *request) {
+	if r.err == nil && r.link == nil {
+		p.mu.Lock()
+		address := r.broker.address
+		p.mu.Unlock()
+		r.link, r.err = p.client.openLink(p.stop, &p.conns, address)
+	}
+	if r.err == nil {
+		r.err = p.begin(r)
+	}
+	if r.err == nil {
+		r.err = r.message.exchange()
+	}
+	p.complete(r)
+}
+
+// carryWhile does the same over a connection that is there, unless the context
+// ends before the answer comes. Then it reports false, and carry goes on.
+func (p *Producer) carryWhile(ctx context.Context, r *request) bool {
+	if r.err = p.begin(r); r.err == nil {
+		interrupted := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			_ = r.link.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection
+			close(interrupted)
+		})
+		r.err = r.message.exchange()
+		if !stop() {
+			<-interrupted
+			if errors.Is(r.err, os.ErrDeadlineExceeded) && r.message.sent {
+				r.err = nil
+				return false
+			}
 		}
 	}
-	p.settle(lanes, outcomes, err)
-	if m.revoke() {
-		p.messages.Put(m) // else a connection still works on it
+	p.complete(r)
+	return true
+}
+
+// begin bounds the time of a request, which may be under way already.
+func (p *Producer) begin(r *request) error {
+	if r.start.IsZero() {
+		r.start = time.Now()
+		r.message.start(r.link)
+	}
+	return r.link.conn.SetDeadline(r.start.Add(p.client.cfg.RequestTimeout + time.Second))
+}
+
+// complete settles the outcome of a request and gives back what it used.
+func (p *Producer) complete(r *request) {
+	if !r.start.IsZero() {
+		p.metrics.requests.Inc()
+		p.metrics.seconds.Observe(time.Since(r.start).Seconds())
+		for i := range r.lanes {
+			p.metrics.wire.Add(float64(r.message.parts[i].wire))
+		}
+	}
+	if r.err != nil {
+		p.client.Reset()
+	}
+	p.mu.Lock()
+	p.putLink(r)
+	p.settle(r.lanes, r.message.parts, r.err)
+	p.mu.Unlock()
+	p.messages.Put(r.message)
+}
+
+// takeLink returns a connection to the broker that is not in use, or nil. The
+// lock is held.
+func (p *Producer) takeLink(b *broker) *link {
+	n := len(b.idle) - 1
+	if n < 0 {
+		return nil
+	}
+	l := b.idle[n]
+	if time.Since(l.idle) > p.client.cfg.IdleTimeout {
+		b.closeIdle() // the others are idle for longer
+		return nil
+	}
+	b.idle[n] = nil
+	b.idle = b.idle[:n]
+	return l
+}
+
+// putLink keeps the connection of a request for the next one. After an error
+// the broker's other connections are most likely dead too. The lock is held.
+func (p *Producer) putLink(r *request) {
+	switch {
+	case r.err != nil:
+		if r.link != nil {
+			go r.link.conn.Close()
+		}
+		r.broker.closeIdle()
+	default:
+		r.link.idle = time.Now()
+		r.broker.idle = append(r.broker.idle, r.link)
 	}
 }
 
-// settle ends the entries of a request, or lines them up again.
-func (p *Producer) settle(lanes []*lane, outcomes []producePart, requestErr error) {
-	if requestErr != nil {
-		p.client.Reset()
+// closeIdle closes the connections that are not in use. The lock is held.
+func (b *broker) closeIdle() {
+	for _, l := range b.idle {
+		go l.conn.Close() // TLS says goodbye first
 	}
-	stale := requestErr != nil
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	clear(b.idle)
+	b.idle = b.idle[:0]
+}
+
+// settle ends the entries of a request, or lines them up again. The lock is held.
+func (p *Producer) settle(lanes []*lane, outcomes []producePart, requestErr error) {
+	stale := false
 	for i, l := range lanes {
 		err := requestErr
 		if requestErr == nil {
@@ -234,12 +396,12 @@ func (p *Producer) findLeaders(lanes []*lane) {
 	ctx, cancel := context.WithTimeout(p.stop, p.client.cfg.RequestTimeout)
 	defer cancel()
 	metadata, err := p.client.api.Metadata(ctx, &kafkago.MetadataRequest{Topics: topics})
-	leaders := make(map[partitionID]int32)
+	leaders := make(map[partitionID]kafkago.Broker)
 	if err == nil {
 		for _, t := range metadata.Topics {
 			for _, part := range t.Partitions {
 				if part.Error == nil && part.Leader.Host != "" {
-					leaders[partitionID{t.Name, int32(part.ID)}] = int32(part.Leader.ID)
+					leaders[partitionID{t.Name, int32(part.ID)}] = part.Leader
 				}
 			}
 		}
@@ -249,7 +411,8 @@ func (p *Producer) findLeaders(lanes []*lane) {
 	for _, l := range lanes {
 		if leader, ok := leaders[l.id]; ok {
 			p.unsend(l)
-			l.leader = leader
+			l.leader = int32(leader.ID)
+			p.locate(leader)
 			p.release(l)
 			continue
 		}
@@ -260,6 +423,15 @@ func (p *Producer) findLeaders(lanes []*lane) {
 		p.metrics.errors.WithLabelValues(Code(lineUpErr)).Inc()
 		p.client.Reset()
 		p.lineUp(l, lineUpErr)
+	}
+}
+
+// locate takes note of where a broker is. The lock is held.
+func (p *Producer) locate(at kafkago.Broker) {
+	b, address := p.broker(int32(at.ID)), net.JoinHostPort(at.Host, strconv.Itoa(at.Port))
+	if b.address != address {
+		b.address = address
+		b.closeIdle()
 	}
 }
 
