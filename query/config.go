@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/sql"
+	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // Config says where the query service listens and whom it answers.
@@ -26,10 +27,10 @@ type Config struct {
 	// AllowedHosts are the names by which browsers reach the service, beside
 	// localhost and addresses. A request that names another host is refused, so
 	// that no page of another site can pretend to be this one.
-	AllowedHosts []string     `yaml:"allowed_hosts"`
-	TLS          TLSConfig    `yaml:"tls"`
-	SQL          sql.Config   `yaml:"sql"`
-	Limits       LimitsConfig `yaml:"limits"`
+	AllowedHosts []string            `yaml:"allowed_hosts"`
+	TLS          transport.ServerTLS `yaml:"tls"`
+	SQL          sql.Config          `yaml:"sql"`
+	Limits       LimitsConfig        `yaml:"limits"`
 	// ShutdownTimeout bounds how long requests in flight may go on after the
 	// service was told to stop.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
@@ -41,15 +42,6 @@ type TokenConfig struct {
 	Token    config.Secret `yaml:"token"`
 	Tenant   string        `yaml:"tenant"`
 	Operator bool          `yaml:"operator"`
-}
-
-// TLSConfig names PEM files. They are read again when they change.
-type TLSConfig struct {
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ClientCAFile, where set, makes every client present a certificate that
-	// one of these authorities signed.
-	ClientCAFile string `yaml:"client_ca_file"`
 }
 
 // LimitsConfig bounds what clients can make the service hold and wait for.
@@ -66,7 +58,7 @@ type LimitsConfig struct {
 func DefaultConfig() Config {
 	return Config{
 		Listen:        "127.0.0.1:8428",
-		DefaultTenant: "default",
+		DefaultTenant: telemetry.DefaultTenant,
 		SQL:           sql.DefaultConfig(),
 		Limits: LimitsConfig{
 			MaxConnections:    512,
@@ -89,7 +81,7 @@ func (c *Config) validateAddress() error {
 	if err != nil {
 		return fmt.Errorf("query.listen: %q is no host:port address", c.Listen)
 	}
-	if !isLoopback(host) && len(c.Tokens) == 0 && !c.AllowAnonymous {
+	if !transport.Loopback(host) && len(c.Tokens) == 0 && !c.AllowAnonymous {
 		return fmt.Errorf("query.listen: %s can be reached from other machines, but there are no tokens; "+
 			"set query.tokens, or query.allow_anonymous to answer everybody", c.Listen)
 	}
@@ -101,18 +93,8 @@ func (c *Config) validateAddress() error {
 	return nil
 }
 
-// isLoopback reports whether only this machine reaches the host. A name other
-// than localhost is not looked up, and taken as reachable.
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
 func (c *Config) validateTokens() error {
-	if err := validTenant(c.DefaultTenant); err != nil {
+	if err := telemetry.CheckTenant(c.DefaultTenant); err != nil {
 		return fmt.Errorf("query.default_tenant: %w", err)
 	}
 	for i, t := range c.Tokens {
@@ -123,7 +105,7 @@ func (c *Config) validateTokens() error {
 		case t.Operator && t.Tenant != "":
 			return fmt.Errorf("query.tokens[%d]: has a tenant and is the operator's; it can only be one", i)
 		case !t.Operator:
-			if err := validTenant(t.Tenant); err != nil {
+			if err := telemetry.CheckTenant(t.Tenant); err != nil {
 				return fmt.Errorf("query.tokens[%d].tenant: %w", i, err)
 			}
 		}
@@ -136,28 +118,9 @@ func (c *Config) validateTokens() error {
 	return nil
 }
 
-// maxTenantName is the bound that the gateway has.
-const maxTenantName = 64
-
-// validTenant allows no slash: the id of a query starts with the tenant and one.
-func validTenant(name string) error {
-	ok := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
-	}
-	if name == "" || len(name) > maxTenantName || strings.ContainsFunc(name, func(r rune) bool { return !ok(r) }) {
-		return fmt.Errorf("%q: want 1 to %d letters, digits, dots, dashes and underscores", name, maxTenantName)
-	}
-	return nil
-}
-
-func (t *TLSConfig) enabled() bool { return t.CertFile != "" }
-
 func (c *Config) validateTLS() error {
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return errors.New("query.tls: cert_file and key_file belong together; one of them is empty")
-	}
-	if c.TLS.ClientCAFile != "" && c.TLS.CertFile == "" {
-		return errors.New("query.tls: client_ca_file needs cert_file and key_file")
+	if err := c.TLS.Validate(); err != nil {
+		return fmt.Errorf("query.tls: %w", err)
 	}
 	return nil
 }

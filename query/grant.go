@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/api"
 )
 
@@ -112,7 +113,7 @@ func (s *Server) granted(next func(http.ResponseWriter, *http.Request, grant)) h
 func (s *Server) guardOrigin(next http.Handler) http.Handler {
 	local := false
 	if host, _, err := net.SplitHostPort(s.cfg.Listen); err == nil {
-		local = isLoopback(host)
+		local = transport.Loopback(host)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if (local || len(s.cfg.AllowedHosts) > 0) && !s.knownHost(r.Host) {

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/dashboards/web"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/api"
 	"github.com/goshawk-observability/goshawk/query/sql"
 )
@@ -44,7 +45,7 @@ type Server struct {
 	grants  *grants
 	sql     *sql.Handler
 	api     *api.API
-	tls     *certificates
+	tls     *transport.Certificates // nil without TLS
 	metrics *metrics
 
 	mu       sync.Mutex
@@ -64,9 +65,9 @@ func New(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) (*S
 	if s.grants, err = newGrants(cfg); err != nil {
 		return nil, err
 	}
-	if cfg.TLS.enabled() {
-		if s.tls, err = newCertificates(cfg.TLS); err != nil {
-			return nil, err
+	if cfg.TLS.Enabled() {
+		if s.tls, err = transport.NewCertificates(cfg.TLS, log); err != nil {
+			return nil, fmt.Errorf("query.tls.%w", err)
 		}
 	}
 	cfg.SQL.Database = deps.Database
@@ -123,13 +124,13 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	listener := netutil.LimitListener(s.listener, s.cfg.Limits.MaxConnections)
-	s.log.Info("query service listens", "address", s.Addr().String(), "tls", s.cfg.TLS.enabled(), "tokens", len(s.cfg.Tokens))
+	s.log.Info("query service listens", "address", s.Addr().String(), "tls", s.cfg.TLS.Enabled(), "tokens", len(s.cfg.Tokens))
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		var err error
 		if s.tls != nil {
-			server.TLSConfig = s.tls.config()
+			server.TLSConfig = s.tls.Config("h2", "http/1.1")
 			err = server.ServeTLS(listener, "", "")
 		} else {
 			err = server.Serve(listener)

@@ -78,8 +78,11 @@ func (b *bed) TempDir() string {
 	return dir
 }
 
-// send posts the requests to the address over n connections as fast as they are acknowledged.
-func send(ctx context.Context, address string, requests []otlpclient.Request, connections int) (time.Duration, error) {
+// connections is the number of connections that send uses.
+const connections = 2
+
+// send posts the requests to the address as fast as they are acknowledged.
+func send(ctx context.Context, address string, requests []otlpclient.Request) (time.Duration, error) {
 	cfg := otlpclient.DefaultConfig()
 	cfg.Endpoint = "http://" + address
 	cfg.Connections = connections

@@ -62,7 +62,7 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
 			events := 1_000_000 / e.scale
 			warm, load := benchLogs(events/10, c.perRequest, 1), benchLogs(events, c.perRequest, 2)
-			if _, err := send(ctx, cl.HTTP, warm, 2); err != nil {
+			if _, err := send(ctx, cl.HTTP, warm); err != nil {
 				return nil, err
 			}
 			before, err := usages(cl, "gateway")
@@ -73,7 +73,7 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 			if err != nil {
 				return nil, err
 			}
-			took, err := send(ctx, cl.HTTP, load, 2)
+			took, err := send(ctx, cl.HTTP, load)
 			if err != nil {
 				return nil, err
 			}
@@ -180,7 +180,7 @@ func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.
 }
 
 func sendAndWait(ctx context.Context, c *cluster.Cluster, load []otlpclient.Request, table string, events int) error {
-	if _, err := send(ctx, c.HTTP, load, 2); err != nil {
+	if _, err := send(ctx, c.HTTP, load); err != nil {
 		return err
 	}
 	return waitRows(c, table, events)

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-observability/goshawk/benchmarks/shop"
-	"github.com/goshawk-observability/goshawk/internal/config"
 )
 
 func newGenerate() *cobra.Command {
@@ -22,12 +21,8 @@ the same events. See docs/generate.md.`,
 		Args: cobra.NoArgs,
 	}
 	var o shop.Options
+	connectionFlags(c, &o.Endpoint, &o.Protocol, &o.Compression, &o.Token, &o.Connections)
 	flags := c.Flags()
-	flags.StringVar(&o.Endpoint, "endpoint", "", "where to send: `URL` or host:port (default http://127.0.0.1:4318, or :4317 for grpc)")
-	flags.StringVar(&o.Protocol, "protocol", "http", "http or grpc")
-	flags.StringVar(&o.Compression, "compression", "", "gzip, or over http also zstd")
-	token := flags.String("token", "", "bearer token: the value, file:PATH or env:NAME")
-	flags.IntVar(&o.Connections, "connections", 4, "connections to the gateway")
 	flags.Float64Var(&o.Rate, "rate", 500, "events a second; 0 is as fast as they are taken")
 	flags.DurationVar(&o.Duration, "duration", 0, "stop after this time")
 	flags.Int64Var(&o.Events, "events", 0, "stop after this many events")
@@ -40,7 +35,6 @@ the same events. See docs/generate.md.`,
 	flags.StringVar(&o.Truth, "truth", "", "write a line for every incident to this `file`")
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "no progress and no summary")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		o.Token = config.Secret(*token)
 		o.Progress = c.ErrOrStderr()
 		if *start != "" {
 			t, err := time.Parse(time.RFC3339, *start)

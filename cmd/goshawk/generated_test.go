@@ -93,6 +93,7 @@ func TestSettingsErrors(t *testing.T) {
 		"open gateway":      {"gateway: {otlp_http: '0.0.0.0:4318'}", "no tokens"},
 		"open query":        {"query: {listen: '0.0.0.0:8428'}", "no tokens"},
 		"no address":        {"kafka: {brokers: [nonsense]}", "HOST:PORT"},
+		"retention":         {"topics: {retention: 500ms}", "topics.retention: 500ms is less than 1m"},
 		"typing error":      {"gatewy: {}", `did you mean "gateway"?`},
 	} {
 		t.Run(name, func(t *testing.T) {

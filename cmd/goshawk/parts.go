@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
@@ -51,9 +52,17 @@ func newBroker() *cobra.Command {
 		`Runs the embedded Kafka-protocol broker on loopback. It is one node for one machine, with a bounded log; see
 docs/runbooks/embedded.md. 'goshawk up' starts it by itself.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error {
-			return broker.Run(ctx, s.Embedded.Kafka, o.Log, func(address string) {
-				reportReady(o.Log, parent, map[string]string{"kafka": address})
+			group, ctx := errgroup.WithContext(ctx)
+			if address := s.Embedded.Kafka.MetricsListen; address != "" {
+				group.Go(func() error { return serveHealth(ctx, "embedded.kafka.metrics_listen", address, o) })
+			}
+			group.Go(func() error {
+				defer o.Repanic()
+				return broker.Run(ctx, s.Embedded.Kafka, o.Registry, o.Log, func(address string) {
+					reportReady(o.Log, parent, map[string]string{"kafka": address})
+				})
 			})
+			return group.Wait()
 		})
 }
 

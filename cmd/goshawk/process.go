@@ -34,7 +34,7 @@ partitions to share; they share the partitions. Tables are created where they ar
 		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
 			group, ctx := errgroup.WithContext(ctx)
 			if s.Process.Listen != "" {
-				group.Go(func() error { return serveHealth(ctx, s.Process.Listen, o) })
+				group.Go(func() error { return serveHealth(ctx, "process.listen", s.Process.Listen, o) })
 			}
 			group.Go(func() error { return runProcess(ctx, s, o) })
 			return group.Wait()
@@ -147,11 +147,12 @@ func retryUntil(ctx context.Context, log *slog.Logger, doing string, f func() er
 	}
 }
 
-// serveHealth serves /metrics and /healthz of a role that has no other port.
-func serveHealth(ctx context.Context, address string, o *observe.Observer) error {
+// serveHealth serves /metrics and /healthz of a role that has no other port, on
+// the address that the setting has.
+func serveHealth(ctx context.Context, setting, address string, o *observe.Observer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("opening process.listen: %w", err)
+		return fmt.Errorf("opening %s: %w", setting, err)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
@@ -164,7 +165,7 @@ func serveHealth(ctx context.Context, address string, o *observe.Observer) error
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving process.listen: %w", err)
+		return fmt.Errorf("serving %s: %w", setting, err)
 	}
 	return nil
 }

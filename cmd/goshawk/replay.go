@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-observability/goshawk/benchmarks/replay"
-	"github.com/goshawk-observability/goshawk/internal/config"
 )
 
 func newReplay() *cobra.Command {
@@ -20,12 +19,8 @@ read are counted and reported, and never stop the replay.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	var o replay.Options
+	connectionFlags(c, &o.Endpoint, &o.Protocol, &o.Compression, &o.Token, &o.Connections)
 	flags := c.Flags()
-	flags.StringVar(&o.Endpoint, "endpoint", "", "where to send: `URL` or host:port (default http://127.0.0.1:4318, or :4317 for grpc)")
-	flags.StringVar(&o.Protocol, "protocol", "http", "http or grpc")
-	flags.StringVar(&o.Compression, "compression", "", "gzip, or over http also zstd")
-	token := flags.String("token", "", "bearer token: the value, file:PATH or env:NAME")
-	flags.IntVar(&o.Connections, "connections", 4, "connections to the gateway")
 	flags.StringVar(&o.Format, "format", replay.FormatAuto, "auto, otlp-json, otlp-proto or access")
 	flags.StringVar(&o.Signal, "signal", "", "what otlp-proto holds: logs, spans or metrics")
 	flags.Float64Var(&o.Speed, "speed", 1, "how much faster than recorded")
@@ -37,7 +32,6 @@ read are counted and reported, and never stop the replay.`,
 	flags.BoolVarP(&o.Quiet, "quiet", "q", false, "no progress and no summary")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o.Files, o.Stdin = args, c.InOrStdin()
-		o.Token = config.Secret(*token)
 		o.Progress = c.ErrOrStderr()
 		_, err := replay.Run(c.Context(), o)
 		return err

@@ -163,6 +163,7 @@ func (s *Settings) group(signal telemetry.Signal) string {
 // kafkaEmbedded and clickHouseEmbedded report whether the part is run by
 // `goshawk up`.
 func (s *Settings) kafkaEmbedded() bool { return slices.Contains(s.Kafka.Brokers, embedded) }
+
 func (s *Settings) clickHouseEmbedded() bool {
 	return slices.Contains(s.ClickHouse.Addresses, embedded)
 }

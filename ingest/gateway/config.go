@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
@@ -28,10 +28,10 @@ type Config struct {
 	// without any on an address that other machines reach.
 	AllowAnonymous bool `yaml:"allow_anonymous"`
 	// DefaultTenant owns what is sent without a token.
-	DefaultTenant string       `yaml:"default_tenant"`
-	TLS           TLSConfig    `yaml:"tls"`
-	CORS          CORSConfig   `yaml:"cors"`
-	Limits        LimitsConfig `yaml:"limits"`
+	DefaultTenant string              `yaml:"default_tenant"`
+	TLS           transport.ServerTLS `yaml:"tls"`
+	CORS          CORSConfig          `yaml:"cors"`
+	Limits        LimitsConfig        `yaml:"limits"`
 	// Events bounds single events and the time that they may have. The
 	// processes behind Kafka should have the same limits.
 	Events otlp.Limits `yaml:"events"`
@@ -54,15 +54,6 @@ type TokenConfig struct {
 	// Signals lists what the token may send: logs, spans, metrics. An empty
 	// list allows everything.
 	Signals []string `yaml:"signals"`
-}
-
-// TLSConfig names PEM files. They are read again when they change.
-type TLSConfig struct {
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ClientCAFile, where set, makes every client present a certificate that
-	// one of these authorities signed.
-	ClientCAFile string `yaml:"client_ca_file"`
 }
 
 // CORSConfig says which web pages may send from a browser.
@@ -104,7 +95,7 @@ func DefaultConfig() Config {
 	return Config{
 		OTLPGRPC:      "127.0.0.1:4317",
 		OTLPHTTP:      "127.0.0.1:4318",
-		DefaultTenant: topic.DefaultTenant,
+		DefaultTenant: telemetry.DefaultTenant,
 		Limits: LimitsConfig{
 			MaxBody:           20 << 20,
 			MaxDecompressed:   20 << 20,
@@ -129,7 +120,7 @@ func (c *Config) Validate() error {
 	return errors.Join(
 		c.validateAddresses(),
 		c.validateTokens(),
-		c.TLS.validate(),
+		prefixed("gateway.tls", c.TLS.Validate()),
 		c.CORS.validate(),
 		c.Limits.validate(),
 		prefixed("gateway.events", c.Events.Validate()),
@@ -150,7 +141,7 @@ func (c *Config) validateAddresses() error {
 		if err != nil {
 			return fmt.Errorf("gateway.%s: %q is no host:port address: %w", a.key, a.address, err)
 		}
-		if !isLoopback(host) && len(c.Tokens) == 0 && !c.AllowAnonymous {
+		if !transport.Loopback(host) && len(c.Tokens) == 0 && !c.AllowAnonymous {
 			return fmt.Errorf("gateway.%s: %s can be reached from other machines, but there are no tokens; "+
 				"set gateway.tokens, or gateway.allow_anonymous to let everybody in", a.key, a.address)
 		}
@@ -158,25 +149,15 @@ func (c *Config) validateAddresses() error {
 	return nil
 }
 
-// isLoopback reports whether only this machine reaches the host. A name other
-// than localhost is not looked up, and taken as reachable.
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
 func (c *Config) validateTokens() error {
-	if err := validTenant(c.DefaultTenant); err != nil {
+	if err := telemetry.CheckTenant(c.DefaultTenant); err != nil {
 		return fmt.Errorf("gateway.default_tenant: %w", err)
 	}
 	for i, t := range c.Tokens {
 		if t.Token == "" {
 			return fmt.Errorf("gateway.tokens[%d]: the token is empty", i)
 		}
-		if err := validTenant(t.Tenant); err != nil {
+		if err := telemetry.CheckTenant(t.Tenant); err != nil {
 			return fmt.Errorf("gateway.tokens[%d].tenant: %w", i, err)
 		}
 		for _, name := range t.Signals {
@@ -193,31 +174,12 @@ func (c *Config) validateTokens() error {
 	return nil
 }
 
-func validTenant(name string) error {
-	if !topic.ValidTenant(name) {
-		return fmt.Errorf("%q: want 1 to %d letters, digits, dots, hyphens and underscores", name, topic.MaxTenant)
-	}
-	return nil
-}
-
 func signalNamed(name string) (telemetry.Signal, bool) {
 	i := slices.IndexFunc(telemetry.Signals[:], func(s telemetry.Signal) bool { return s.String() == name })
 	if i < 0 {
 		return 0, false
 	}
 	return telemetry.Signals[i], true
-}
-
-func (t *TLSConfig) enabled() bool { return t.CertFile != "" }
-
-func (t *TLSConfig) validate() error {
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		return errors.New("gateway.tls: cert_file and key_file belong together; one of them is empty")
-	}
-	if t.ClientCAFile != "" && t.CertFile == "" {
-		return errors.New("gateway.tls: client_ca_file needs cert_file and key_file")
-	}
-	return nil
 }
 
 func (c *CORSConfig) validate() error {

@@ -267,7 +267,7 @@ func (d *decoders) decodeRawDeflate(sc *scratch, src []byte) ([]byte, error) {
 }
 
 func corrupt(name string, err error) *refusal {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return refuse(malformed, "the body is declared as %s but ends early", name)
 	}
 	return refuse(malformed, "the body is declared as %s but is not: %v", name, err)

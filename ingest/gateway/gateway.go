@@ -30,6 +30,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -42,7 +43,7 @@ type Gateway struct {
 	health  *health
 	http    *httpService
 	grpc    *grpcService
-	certs   *certificates // nil without TLS
+	certs   *transport.Certificates // nil without TLS
 
 	ready chan struct{}
 	addrs Addrs
@@ -69,10 +70,10 @@ func New(cfg Config, producer Producer, reg Registry, log *slog.Logger, more ...
 	if err != nil {
 		return nil, err
 	}
-	var certs *certificates
-	if cfg.TLS.enabled() {
-		if certs, err = newCertificates(cfg.TLS, log); err != nil {
-			return nil, err
+	var certs *transport.Certificates
+	if cfg.TLS.Enabled() {
+		if certs, err = transport.NewCertificates(cfg.TLS, log); err != nil {
+			return nil, fmt.Errorf("gateway.tls.%w", err)
 		}
 	}
 	memory := newMemory(int64(cfg.Limits.MaxInflight))
@@ -232,7 +233,7 @@ func (g *Gateway) openHTTP(ctx context.Context) (server, error) {
 	}
 	serve := func() error { return srv.Serve(l) }
 	if g.certs != nil {
-		srv.TLSConfig = g.certs.config("h2", "http/1.1")
+		srv.TLSConfig = g.certs.Config("h2", "http/1.1")
 		serve = func() error { return srv.Serve(tls.NewListener(l, srv.TLSConfig)) }
 	}
 	return server{

@@ -182,7 +182,7 @@ func startProducer(t testing.TB, p Producer, r *recorder, change func(*Config), 
 		t.Fatal(err)
 	}
 	scheme := "http"
-	if cfg.TLS.enabled() {
+	if cfg.TLS.Enabled() {
 		scheme = "https"
 	}
 	if a := g.Addrs().HTTP; a != nil {

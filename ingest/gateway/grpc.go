@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/tap"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -58,7 +59,7 @@ const (
 )
 
 // server makes a server whose only methods are those of OTLP.
-func (s *grpcService) server(cfg Config, certs *certificates) *grpc.Server {
+func (s *grpcService) server(cfg Config, certs *transport.Certificates) *grpc.Server {
 	l := cfg.Limits
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rawCodec{}),
@@ -67,7 +68,6 @@ func (s *grpcService) server(cfg Config, certs *certificates) *grpc.Server {
 		grpc.MaxHeaderListSize(uint32(min(l.MaxHeader, math.MaxUint32))),
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
-		grpc.SharedWriteBuffer(true),
 		grpc.WaitForHandlers(true),
 		grpc.ConnectionTimeout(l.ReadHeaderTimeout),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingTime, PermitWithoutStream: true}),
@@ -81,7 +81,7 @@ func (s *grpcService) server(cfg Config, certs *certificates) *grpc.Server {
 		}),
 	}
 	if certs != nil {
-		options = append(options, grpc.Creds(credentials.NewTLS(certs.config("h2"))))
+		options = append(options, grpc.Creds(credentials.NewTLS(certs.Config("h2"))))
 	}
 	server := grpc.NewServer(options...)
 	for _, signal := range telemetry.Signals {

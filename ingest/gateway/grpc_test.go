@@ -3,17 +3,14 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/binary"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/plog/plogotlp"
-	"golang.org/x/net/http2"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -48,13 +45,6 @@ func parse[M proto.Message](t testing.TB, m M, encoded []byte) M {
 		t.Fatal(err)
 	}
 	return m
-}
-
-// exportLogs sends a request with the generated client.
-func exportLogs(t testing.TB, c *grpc.ClientConn, encoded []byte, options ...grpc.CallOption) error {
-	t.Helper()
-	_, err := collogs.NewLogsServiceClient(c).Export(t.Context(), parse(t, new(collogs.ExportLogsServiceRequest), encoded), options...)
-	return err
 }
 
 func TestGRPCTakesEverySignal(t *testing.T) {
@@ -177,9 +167,8 @@ func TestGRPCPartialSuccess(t *testing.T) {
 // code and message of the answer.
 func (g *running) rawCall(t testing.TB, method string, header http.Header, body io.Reader) (code, message string) {
 	t.Helper()
-	transport := &http2.Transport{AllowHTTP: true, DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, address)
-	}}
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+g.grpc+method, body)
 	if err != nil {

@@ -195,17 +195,19 @@ func (m *memory) readAll(r io.Reader, declared, limit int64, what string) (*buff
 			}
 			b = larger
 		}
-		var n int
-		n, err = r.Read(b.bytes[len(b.bytes):min(int64(cap(b.bytes)), end)])
+		n, ended := r.Read(b.bytes[len(b.bytes):min(int64(cap(b.bytes)), end)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
-		if err != nil {
+		if ended == io.EOF {
+			if declared > int64(len(b.bytes)) {
+				err = io.ErrUnexpectedEOF
+			}
+			break
+		}
+		if err = ended; err != nil {
 			break
 		}
 	}
-	switch {
-	case err == io.EOF && declared > int64(len(b.bytes)):
-		err = io.ErrUnexpectedEOF
-	case err == io.EOF:
+	if err == nil {
 		return b, nil
 	}
 	b.release()
@@ -216,13 +218,16 @@ func (m *memory) readAll(r io.Reader, declared, limit int64, what string) (*buff
 // ends there by definition, the rest must have ended by itself.
 func atEnd(r io.Reader, declared, limit int64, what string) error {
 	if declared >= 0 {
-		return io.EOF
+		return nil
 	}
 	var one [1]byte
 	for {
 		n, err := r.Read(one[:])
 		if n > 0 {
 			return refuse(tooLarge, "%s has more than %d bytes, which is the most that is taken", what, limit)
+		}
+		if err == io.EOF {
+			return nil
 		}
 		if err != nil {
 			return err

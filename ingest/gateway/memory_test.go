@@ -50,12 +50,12 @@ func TestMemoryIsBoundedAndUsedAgain(t *testing.T) {
 		t.Errorf("the buffer used last is not used again (%v)", err)
 	}
 	// A buffer of another size takes the place of idle ones.
-	large, err := m.get(900 << 10)
-	if err == nil {
+	if _, err := m.get(900 << 10); err == nil {
 		t.Errorf("a MiB was handed out beside 64 KiB of a MiB")
 	}
 	again.release()
-	if large, err = m.get(900 << 10); err != nil {
+	large, err := m.get(900 << 10)
+	if err != nil {
 		t.Fatal(err)
 	}
 	if m.idleBytes != 0 {

@@ -21,7 +21,8 @@ type Config struct {
 	// what topics are created with. Topics that exist are left as they are.
 	Partitions  int `yaml:"partitions"`
 	Replication int `yaml:"replication"`
-	// Retention is how long records are kept; zero leaves it to the brokers.
+	// Retention is how long records are kept; zero leaves it to the brokers. The
+	// embedded broker keeps what is unread for longer.
 	Retention time.Duration `yaml:"retention"`
 	// RetentionBytes bounds each partition; zero leaves it to the brokers.
 	RetentionBytes config.Bytes `yaml:"retention_bytes"`
@@ -38,6 +39,9 @@ func DefaultConfig() Config {
 		Partitions: 2, Replication: 1, MaxMessage: 2 << 20,
 	}
 }
+
+// minRetention keeps a wrong unit from making brokers delete at once.
+const minRetention = time.Minute
 
 // Validate says what is wrong with the configuration.
 func (c Config) Validate() error {
@@ -60,6 +64,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("topics.replication: %d is not positive", c.Replication)
 	case c.Retention < 0:
 		return errors.New("topics.retention: is negative")
+	case c.Retention > 0 && c.Retention < minRetention:
+		return fmt.Errorf("topics.retention: %s is less than %s; 0 leaves it to the brokers", c.Retention, minRetention)
 	case c.MaxMessage < 1<<20:
 		return fmt.Errorf("topics.max_message: %s is less than 1MiB", c.MaxMessage)
 	}
@@ -71,7 +77,7 @@ func validTopic(name string) bool {
 		return false
 	}
 	for i := range len(name) {
-		if c := name[i]; !ValidTenant(string(c)) {
+		if c := name[i]; !telemetry.ValidTenant(string(c)) {
 			return false
 		}
 	}

@@ -40,6 +40,7 @@ type harness struct {
 	group   string
 	cfg     topic.SourceConfig
 	sink    *pipelinetest.ModelSink
+	log     *slog.Logger // the consumers'
 
 	producer *topic.Producer
 	mu       sync.Mutex
@@ -49,7 +50,7 @@ type harness struct {
 func newHarness(t *testing.T, cluster *kafkatest.Cluster, partitions int) *harness {
 	h := &harness{
 		t: t, cluster: cluster, topic: cluster.Topic(t, partitions), group: kafkatest.Unique("group"),
-		cfg: topic.DefaultSourceConfig(), sink: new(pipelinetest.ModelSink),
+		cfg: topic.DefaultSourceConfig(), sink: new(pipelinetest.ModelSink), log: testLog(),
 	}
 	h.cfg.MaxWait = 20 * time.Millisecond
 	h.cfg.FetchWait = 100 * time.Millisecond
@@ -100,7 +101,7 @@ func (h *harness) join(wrap func(pipeline.Source) pipeline.Source) *member {
 		h.t.Fatal(err)
 	}
 	m := &member{registry: prometheus.NewRegistry()}
-	consumer, err := topic.NewConsumers(client, topic.DefaultMaxBuffered, testLog(), m.registry).
+	consumer, err := topic.NewConsumers(client, topic.DefaultMaxBuffered, h.log, m.registry).
 		Consumer(h.group, h.topic, telemetry.Logs, h.cfg)
 	if err != nil {
 		h.t.Fatal(err)

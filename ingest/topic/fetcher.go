@@ -292,7 +292,7 @@ func (f *fetcher) add(r *kafka.FetchedRecord) {
 // tenant returns the tenant's name as a string that outlives the record.
 func (f *fetcher) tenant(name []byte) string {
 	if len(name) == 0 {
-		return DefaultTenant
+		return telemetry.DefaultTenant
 	}
 	if known, ok := f.tenants[string(name)]; ok {
 		return known

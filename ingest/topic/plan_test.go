@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -99,6 +100,8 @@ func TestConfigs(t *testing.T) {
 		"twice":       func(c *Config) { c.DeadLetter = c.Logs },
 		"partitions":  func(c *Config) { c.Partitions = 0 },
 		"replication": func(c *Config) { c.Replication = 0 },
+		"negative":    func(c *Config) { c.Retention = -1 },
+		"retention":   func(c *Config) { c.Retention = time.Second },
 		"message":     func(c *Config) { c.MaxMessage = 1 },
 	} {
 		cfg := DefaultConfig()
@@ -122,13 +125,6 @@ func TestConfigs(t *testing.T) {
 		change(&cfg)
 		if err := cfg.Validate(); err == nil {
 			t.Errorf("%s: accepted", name)
-		}
-	}
-	for name, valid := range map[string]bool{
-		"default": true, "a.b-c_9": true, "": false, "a b": false, "ä": false, strings.Repeat("x", 64): true, strings.Repeat("x", 65): false,
-	} {
-		if ValidTenant(name) != valid {
-			t.Errorf("tenant %q: valid is %v", name, !valid)
 		}
 	}
 }

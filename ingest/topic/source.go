@@ -86,7 +86,11 @@ func (s *source) prepare(ctx context.Context) error {
 		return err
 	case offset < 0:
 		offset, c = bounds.First, commitment{epoch: newEpoch()}
-		s.log.Info("partition is read for the first time", "offset", offset)
+		if offset > 0 {
+			s.log.Info("partition is read for the first time; what was before is gone", "offset", offset)
+		} else {
+			s.log.Debug("partition is read for the first time", "offset", offset)
+		}
 	case err != nil || !ours:
 		// Blocks from here on are new ones, even where their offsets are not.
 		c = commitment{epoch: newEpoch()}

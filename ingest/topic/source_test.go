@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +22,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
 	"github.com/goshawk-observability/goshawk/pipeline"
+	"github.com/goshawk-observability/goshawk/pipeline/pipelinetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -228,6 +231,54 @@ func TestDeletedRecords(t *testing.T) {
 			t.Errorf("%v records are lost, want 4", got)
 		}
 	})
+}
+
+// TestFirstRead has a group begin with a partition: that is no news, unless
+// there are records that it can no longer read.
+func TestFirstRead(t *testing.T) {
+	cluster := kafkatest.Embedded(t)
+	h := newHarness(t, cluster, 1)
+	for _, row := range []string{"gone", "kept", "kept too"} {
+		if err := h.produce(t.Context(), 0, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begin := func() string {
+		t.Helper()
+		var text lines
+		h.log = slog.New(slog.NewTextHandler(&text, nil))
+		h.group, h.sink = kafkatest.Unique("group"), new(pipelinetest.ModelSink)
+		m := h.join(nil)
+		h.settle()
+		m.stop()
+		return text.String()
+	}
+	if text := begin(); strings.Contains(text, "first time") {
+		t.Errorf("nothing is skipped, but the log says\n%s", text)
+	}
+	deleteRecords(t, cluster, h.topic, 1)
+	h.rows = h.rows[1:]
+	if text := begin(); !strings.Contains(text, "first time; what was before is gone") || !strings.Contains(text, "offset=1") {
+		t.Errorf("a record is skipped, but the log says\n%s", text)
+	}
+}
+
+// lines keeps what consumers log.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // TestLostEnd has an offset committed that the log does not reach, as after a

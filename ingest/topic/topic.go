@@ -12,11 +12,11 @@ package topic
 
 import (
 	"encoding/binary"
-	"unicode/utf8"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // The headers of a record. They are a public contract: see docs/formats.
@@ -31,29 +31,6 @@ const (
 	// HeaderEvents is the number of events in the value, 8 bytes, big endian.
 	HeaderEvents = "goshawk-events"
 )
-
-// DefaultTenant owns what nobody says the owner of.
-const DefaultTenant = "default"
-
-// MaxTenant is the greatest length of a tenant's name in bytes.
-const MaxTenant = 64
-
-// ValidTenant reports whether text can name a tenant: 1 to 64 letters, digits,
-// dots, hyphens and underscores of ASCII.
-func ValidTenant(text string) bool {
-	if len(text) == 0 || len(text) > MaxTenant {
-		return false
-	}
-	for i := range len(text) {
-		c := text[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-	return true
-}
 
 // BatchID identifies what one record holds. The parts of a request that is sent
 // again have the same ids, on the same partitions.
@@ -138,7 +115,7 @@ func readEnvelope(r *kafka.FetchedRecord) envelope {
 		switch string(key) {
 		case HeaderTenant:
 			e.tenant = value
-			good = good && utf8.Valid(value) && ValidTenant(string(value))
+			good = good && telemetry.ValidTenant(string(value))
 		case HeaderBatchID:
 			if good = good && len(value) == len(e.id); good {
 				copy(e.id[:], value)

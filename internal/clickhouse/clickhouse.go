@@ -10,6 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 // Conn is a pool of connections. It is safe for concurrent use.
@@ -22,9 +24,9 @@ func Open(c Config) (Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening ClickHouse: %w", err)
 	}
-	encryption, err := c.TLS.load()
+	encryption, err := c.TLS.Load()
 	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse: %w", err)
+		return nil, fmt.Errorf("opening ClickHouse: clickhouse.tls.%w", err)
 	}
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Protocol: clickhouse.Native,
@@ -72,10 +74,7 @@ func (c *Config) compression() *clickhouse.Compression {
 func loopback(addresses []string) bool {
 	for _, a := range addresses {
 		host, _, err := net.SplitHostPort(a)
-		if err != nil {
-			return false
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if err != nil || !transport.Loopback(host) {
 			return false
 		}
 	}

@@ -1,15 +1,13 @@
 package clickhouse
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 // Config says how ClickHouse is reached.
@@ -22,8 +20,8 @@ type Config struct {
 	Password  config.Secret `yaml:"password"`
 	// Cluster is the name of the cluster, as in system.clusters, on which tables
 	// are created; empty for a single node.
-	Cluster string `yaml:"cluster"`
-	TLS     TLS    `yaml:"tls"`
+	Cluster string              `yaml:"cluster"`
+	TLS     transport.ClientTLS `yaml:"tls"`
 	// Compression of what is sent: none, lz4, zstd, or auto, which is none on
 	// loopback and lz4 elsewhere.
 	Compression string `yaml:"compression"`
@@ -33,18 +31,6 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// MaxConns bounds the connections of this process.
 	MaxConns int `yaml:"max_conns"`
-}
-
-// TLS says how a connection is encrypted.
-type TLS struct {
-	Enabled bool `yaml:"enabled"`
-	// CAFile has the certificates that sign the server's; the system's where empty.
-	CAFile string `yaml:"ca_file"`
-	// CertFile and KeyFile are the client's own, where the server asks for one.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ServerName is the name in the server's certificate, where it is not the host.
-	ServerName string `yaml:"server_name"`
 }
 
 // DefaultConfig reaches a server on this machine.
@@ -89,37 +75,8 @@ func (c *Config) Validate() error {
 	if c.MaxConns < 1 {
 		fail("max_conns: %d is below 1", c.MaxConns)
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		fail("tls: cert_file and key_file go together")
-	}
-	if !c.TLS.Enabled && c.TLS != (TLS{}) {
-		fail("tls: has settings but is not enabled")
+	if err := c.TLS.Validate(); err != nil {
+		fail("tls: %w", err)
 	}
 	return errors.Join(errs...)
-}
-
-// load makes the TLS configuration, nil where connections are not encrypted.
-func (t *TLS) load() (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil
-	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: t.ServerName}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading clickhouse.tls.ca_file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("reading clickhouse.tls.ca_file: %s holds no certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading clickhouse.tls.cert_file: %w", err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
-	}
-	return cfg, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 func TestEnsureTopics(t *testing.T) {
@@ -106,7 +107,7 @@ func TestConfig(t *testing.T) {
 		"no key":       func(c *kafka.Config) { c.TLS.CertFile = "a" },
 		"no timeout":   func(c *kafka.Config) { c.RequestTimeout = 0 },
 		"no secret":    func(c *kafka.Config) { c.SASL = kafka.SASL{"plain", "a", config.Secret("file:/does/not/exist")} },
-		"no ca":        func(c *kafka.Config) { c.TLS = kafka.TLS{Enabled: true, CAFile: "/does/not/exist"} },
+		"no ca":        func(c *kafka.Config) { c.TLS = transport.ClientTLS{Enabled: true, CAFile: "/does/not/exist"} },
 	} {
 		cfg := kafka.DefaultConfig()
 		change(&cfg)

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 // Config says how to reach a cluster.
 type Config struct {
 	// Brokers are addresses of some of the cluster's brokers; the others are
 	// found through them.
-	Brokers []string `yaml:"brokers"`
-	TLS     TLS      `yaml:"tls"`
-	SASL    SASL     `yaml:"sasl"`
+	Brokers []string            `yaml:"brokers"`
+	TLS     transport.ClientTLS `yaml:"tls"`
+	SASL    SASL                `yaml:"sasl"`
 	// ClientID names this process in the brokers' logs and quotas.
 	ClientID string `yaml:"client_id"`
 	// DialTimeout bounds connecting, with TLS and authentication.
@@ -27,19 +28,6 @@ type Config struct {
 	IdleTimeout time.Duration `yaml:"idle_timeout"`
 	// MetadataTTL bounds the age of what is known of the cluster.
 	MetadataTTL time.Duration `yaml:"metadata_ttl"`
-}
-
-// TLS encrypts the connections to the brokers.
-type TLS struct {
-	Enabled bool `yaml:"enabled"`
-	// CAFile holds the certificates to trust, PEM; empty for the system's.
-	CAFile string `yaml:"ca_file"`
-	// CertFile and KeyFile are the client's own certificate, PEM.
-	CertFile string `yaml:"cert_file"`
-	KeyFile  string `yaml:"key_file"`
-	// ServerName is the name in the brokers' certificates, where it is not
-	// their host name.
-	ServerName string `yaml:"server_name"`
 }
 
 // SASL authenticates the client.
@@ -72,8 +60,8 @@ func (c Config) Validate() error {
 			return fmt.Errorf("kafka.brokers: address %q: want HOST:PORT", broker)
 		}
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		return errors.New("kafka.tls: cert_file and key_file go together")
+	if err := c.TLS.Validate(); err != nil {
+		return fmt.Errorf("kafka.tls: %w", err)
 	}
 	switch strings.ToLower(c.SASL.Mechanism) {
 	case "":

@@ -23,6 +23,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 // certificate makes a certificate for localhost, signed by itself.
@@ -127,15 +128,15 @@ func TestTLS(t *testing.T) {
 	}))
 	good := cluster.Config()
 	good.RequestTimeout = 2 * time.Second
-	good.TLS = kafka.TLS{Enabled: true, CAFile: certFile, CertFile: certFile, KeyFile: keyFile}
+	good.TLS = transport.ClientTLS{Enabled: true, CAFile: certFile, CertFile: certFile, KeyFile: keyFile}
 	if err := exchange(t, good); err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(*kafka.TLS){
-		"no client certificate": func(c *kafka.TLS) { c.CertFile, c.KeyFile = "", "" },
-		"unknown authority":     func(c *kafka.TLS) { c.CAFile = "" },
-		"wrong name":            func(c *kafka.TLS) { c.ServerName = "other.test" },
-		"plain text":            func(c *kafka.TLS) { c.Enabled = false },
+	for name, change := range map[string]func(*transport.ClientTLS){
+		"no client certificate": func(c *transport.ClientTLS) { c.CertFile, c.KeyFile = "", "" },
+		"unknown authority":     func(c *transport.ClientTLS) { c.CAFile = "" },
+		"wrong name":            func(c *transport.ClientTLS) { c.ServerName = "other.test" },
+		"plain text":            func(c *transport.ClientTLS) { c.Enabled = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := good

@@ -1,13 +1,10 @@
 package sql
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -150,20 +147,4 @@ func endpoint(address string) (*url.URL, error) {
 		u.Path = "/"
 	}
 	return u, nil
-}
-
-func (c *Config) tls() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.CAFile == "" {
-		return cfg, nil
-	}
-	pem, err := os.ReadFile(c.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading query.sql.ca_file: %w", err)
-	}
-	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("reading query.sql.ca_file: %s holds no certificate", c.CAFile)
-	}
-	return cfg, nil
 }

@@ -27,6 +27,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-observability/goshawk/internal/transport"
 )
 
 // Scope says for whom a query runs.
@@ -78,9 +80,10 @@ func New(cfg Config, conn driver.Conn, reg prometheus.Registerer, log *slog.Logg
 		}
 		h.endpoints = append(h.endpoints, u)
 	}
-	encryption, err := cfg.tls()
+	// For the addresses with https.
+	encryption, err := transport.ClientTLS{Enabled: true, CAFile: cfg.CAFile}.Load()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("query.sql.%w", err)
 	}
 	h.client = &http.Client{
 		Transport: &http.Transport{

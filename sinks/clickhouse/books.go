@@ -21,7 +21,6 @@ type ledgerRow struct {
 type ledger struct {
 	rows  rows[ledgerRow]
 	found []ledgerRow
-	order []uint32
 	block *block
 	time  int64
 }

@@ -35,8 +35,11 @@ func TestLedger(t *testing.T) {
 		Resources: []telemetry.Resource{{Record: 0}, {Record: 1}, {Record: 3}},
 		Scopes:    []telemetry.Scope{{}},
 		Logs: []telemetry.Log{
-			{Time: at(-9)}, {Time: at(-5)}, {Time: at(-7)},
-			{Time: at(-20), Resource: 1}, {Time: at(-30), Resource: 1},
+			{Time: at(-9)},
+			{Time: at(-5)},
+			{Time: at(-7)},
+			{Time: at(-20), Resource: 1},
+			{Time: at(-30), Resource: 1},
 			{Time: at(-3), Resource: 2},
 		},
 		Rejects: []telemetry.Reject{{Record: 3, Events: 2, ReasonCode: "x", Reason: "y"}},

@@ -98,8 +98,12 @@ func TestSink(t *testing.T) {
 	want := Record{
 		Topic: "dead", Partition: 2, Value: []byte("one"), Tenant: "zoo", Received: 1_790_000_000_000_000_001, Events: 3,
 		Headers: []Header{
-			{HeaderTopic, []byte("otlp_logs")}, {HeaderPartition, []byte("6")}, {HeaderOffset, []byte("11")}, {HeaderPosition, []byte("0")},
-			{HeaderReasonCode, []byte("time_too_old")}, {HeaderReason, []byte("time is too old")},
+			{HeaderTopic, []byte("otlp_logs")},
+			{HeaderPartition, []byte("6")},
+			{HeaderOffset, []byte("11")},
+			{HeaderPosition, []byte("0")},
+			{HeaderReasonCode, []byte("time_too_old")},
+			{HeaderReason, []byte("time is too old")},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -23,6 +23,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"golang.org/x/sync/errgroup"
 
@@ -38,8 +39,9 @@ const defaultPartitions = 4
 
 // Run serves the broker until ctx ends, then stops it in order and returns nil.
 // Ready is called once, with the address that clients connect to. The data
-// directory belongs to one broker at a time.
-func Run(ctx context.Context, cfg Config, log *slog.Logger, ready func(addr string)) error {
+// directory belongs to one broker at a time. The broker registers its metrics,
+// but serves them nowhere: that is the business of the process.
+func Run(ctx context.Context, cfg Config, reg prometheus.Registerer, log *slog.Logger, ready func(addr string)) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
@@ -61,6 +63,9 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger, ready func(addr stri
 		return fmt.Errorf("checking the broker's log in %s: %w", cfg.DataDir, err)
 	}
 	pol := &policy{cfg: cfg, room: newRoom(cfg)}
+	if err := register(reg, pol.room, ln); err != nil {
+		return fmt.Errorf("registering metrics of the broker: %w", err)
+	}
 	bridge := &brokerLog{log: log, dir: cfg.DataDir}
 	cluster, err := kfake.NewCluster(options(cfg, ln, bridge)...)
 	if err != nil {

@@ -270,6 +270,7 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	for want, change := range map[string]func(*broker.Config){
 		"embedded.kafka.listen":           func(c *broker.Config) { c.Listen = "nowhere" },
 		"embedded.kafka.advertise":        func(c *broker.Config) { c.Advertise = "0.0.0.0:9092" },
+		"embedded.kafka.metrics_listen":   func(c *broker.Config) { c.MetricsListen = "9308" },
 		"embedded.kafka.max_log_bytes":    func(c *broker.Config) { c.MaxLogBytes = 1 << 20 },
 		"embedded.kafka.max_record_bytes": func(c *broker.Config) { c.MaxRecordBytes = 0 },
 		"embedded.kafka.segment_bytes":    func(c *broker.Config) { c.SegmentBytes = 1 << 30 },

@@ -19,6 +19,9 @@ type Config struct {
 	// Listen address that clients cannot use, such as 0.0.0.0. Empty means
 	// Listen.
 	Advertise string `yaml:"advertise"`
+	// MetricsListen serves /metrics and /healthz of the broker's process; empty
+	// for none.
+	MetricsListen string `yaml:"metrics_listen"`
 	// DataDir holds the topics and the offsets of the consumer groups.
 	DataDir string `yaml:"data_dir"`
 	// MaxLogBytes bounds the log of all topics together. Each batch counts for
@@ -98,6 +101,11 @@ func (c *Config) Validate() error {
 			fail("advertise: %w", err)
 		} else if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 			fail("advertise: %q names no host that a client can connect to", c.Advertise)
+		}
+	}
+	if c.MetricsListen != "" {
+		if _, _, err := net.SplitHostPort(c.MetricsListen); err != nil {
+			fail("metrics_listen: %w", err)
 		}
 	}
 	if c.SegmentBytes < 64<<10 || c.SegmentBytes > 64<<20 {

@@ -108,6 +108,7 @@ func (k *keeper) look() error {
 		return err
 	}
 	used := totalCost(partitions)
+	k.room.disk.Store(diskBytes(partitions))
 	freed, err := k.trim(partitions, used)
 	if err != nil {
 		return err

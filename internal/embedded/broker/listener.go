@@ -29,7 +29,7 @@ type listener struct {
 	open      atomic.Int64
 	inFlight  *semaphore.Weighted
 	decoding  chan struct{}
-	rejected  atomic.Int64
+	refused   [refusals]atomic.Int64
 	lastNotes atomic.Int64
 }
 
@@ -72,7 +72,7 @@ func (l *listener) accept() {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			l.note("accepting a connection", err, "")
+			l.note("accepting a connection", notAccepted, err, "")
 			select {
 			case <-l.closed:
 				return
@@ -83,7 +83,7 @@ func (l *listener) accept() {
 		if l.open.Add(1) > int64(l.cfg.MaxConnections) {
 			l.open.Add(-1)
 			_ = conn.Close()
-			l.note("refusing a connection", errors.New("too many connections"), conn.RemoteAddr().String())
+			l.note("refusing a connection", tooManyOpen, errors.New("too many connections"), conn.RemoteAddr().String())
 			continue
 		}
 		select {
@@ -128,12 +128,16 @@ func (l *listener) dial() (net.Conn, error) {
 // noteInterval is the least time between two log lines about bad connections.
 const noteInterval = time.Minute
 
-func (l *listener) note(doing string, err error, remote string) {
-	count := l.rejected.Add(1)
+func (l *listener) note(doing string, why refusal, err error, remote string) {
+	l.refused[why].Add(1)
 	now := time.Now().UnixNano()
 	last := l.lastNotes.Load()
 	if now-last < int64(noteInterval) || !l.lastNotes.CompareAndSwap(last, now) {
 		return
+	}
+	var count int64
+	for i := range l.refused {
+		count += l.refused[i].Load()
 	}
 	l.log.Warn("Kafka port: "+doing, "error", err, "remote", remote, "since_start", count)
 }
@@ -166,8 +170,8 @@ func (c *guardedConn) Write(p []byte) (int, error) {
 func (c *guardedConn) Read(p []byte) (int, error) {
 	if len(c.next) == 0 {
 		if err := c.receive(); err != nil {
-			if isProtocolError(err) {
-				c.l.note("closing a connection", err, c.RemoteAddr().String())
+			if why, ok := refusalOf(err); ok {
+				c.l.note("closing a connection", why, err, c.RemoteAddr().String())
 			}
 			_ = c.Close()
 			return 0, err
@@ -178,10 +182,6 @@ func (c *guardedConn) Read(p []byte) (int, error) {
 		c.release()
 	}
 	return n, nil
-}
-
-func isProtocolError(err error) bool {
-	return errors.Is(err, errNotServed) || errors.Is(err, errTooLarge) || errors.Is(err, errMalformed)
 }
 
 // receive reads one request with its length into frame and checks it.

@@ -13,6 +13,7 @@ type room struct {
 	minFree int64
 
 	used    atomic.Int64 // at the last look
+	disk    atomic.Int64 // bytes of the log on the disk, at the last look
 	free    atomic.Int64 // on the disk, at the last look
 	pending atomic.Int64 // let through since
 	refused atomic.Int64 // requests refused since the start

@@ -168,6 +168,37 @@ func TestManySmallRecordsAreBounded(t *testing.T) {
 	t.Fatal("10000 batches fit into 4 MiB; each counts for 1 KiB at least")
 }
 
+// TestRetentionByTime is what the setting topics.retention asks for.
+func TestRetentionByTime(t *testing.T) {
+	b := brokertest.StartProcess(t, small)
+	c := client(t, b.Addr)
+	createTopic(t, c, "otlp_logs", 1, kafka.ConfigEntry{ConfigName: "retention.ms", ConfigValue: "1"})
+	again(t, func() error { _, err := fill(t, c, "otlp_logs", 50); return err })
+	_, end := offsets(t, c, "otlp_logs", 0)
+	time.Sleep(1500 * time.Millisecond)
+	if first, _ := offsets(t, c, "otlp_logs", 0); first != 0 {
+		t.Fatalf("records up to %d were deleted that no group has begun to read", first)
+	}
+	commit(t, c, "reader", "otlp_logs", 0, end, "")
+	var first int64
+	again(t, func() error {
+		end = mustProduce(t, c, "otlp_logs", 0, []byte("look")) + 1
+		if first, _ = offsets(t, c, "otlp_logs", 0); first < 40 {
+			return fmt.Errorf("the partition still begins at %d", first)
+		}
+		return nil
+	})
+	// The last segment stays, and with it the offset that comes next.
+	for _, stop := range []func(){b.Stop, b.Kill9} {
+		stop()
+		b.Restart(t)
+		if got := mustProduce(t, c, "otlp_logs", 0, []byte("next")); got != end {
+			t.Fatalf("next record got offset %d, want %d", got, end)
+		}
+		end++
+	}
+}
+
 func TestTopicRetentionSparesTheUnread(t *testing.T) {
 	b := brokertest.Start(t, small)
 	c := client(t, b.Addr)

@@ -80,13 +80,17 @@ func LogBytes(dataDir string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return diskBytes(partitions), nil
+}
+
+func diskBytes(partitions map[partitionID][]segment) int64 {
 	var sum int64
 	for _, segments := range partitions {
 		for _, s := range segments {
 			sum += s.size + s.batches*indexEntry
 		}
 	}
-	return sum, nil
+	return sum
 }
 
 func scanPartition(dir string) ([]segment, error) {

@@ -12,21 +12,26 @@ package brokertest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"os"
-	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
-	"github.com/goshawk-observability/goshawk/internal/supervise"
+	"github.com/goshawk-observability/goshawk/internal/supervise/supervisetest"
 )
 
-const childVariable = "GOSHAWK_BROKERTEST_CHILD"
+// part runs a broker in a child process.
+func part() supervisetest.Part[broker.Config] {
+	return supervisetest.Part[broker.Config]{
+		Name: "broker", Environment: broker.Environment(),
+		Run: func(ctx context.Context, cfg broker.Config, log *slog.Logger, ready func(map[string]string)) error {
+			return broker.Run(ctx, cfg, prometheus.NewRegistry(), log, func(addr string) { ready(map[string]string{"kafka": addr}) })
+		},
+	}
+}
 
 // Main runs the tests, or the broker when this process is a child of
 // StartProcess.
@@ -37,35 +42,7 @@ func Main(m *testing.M) {
 
 // Child runs the broker and exits when this process is a child of
 // StartProcess; otherwise it returns at once.
-func Child() {
-	text := os.Getenv(childVariable)
-	if text == "" {
-		return
-	}
-	_ = os.Unsetenv(childVariable)
-	if err := child(text); err != nil {
-		fmt.Fprintln(os.Stderr, "broker:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
-func child(text string) error {
-	var cfg broker.Config
-	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
-		return err
-	}
-	ctx, parent, err := supervise.Attach(context.Background())
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return broker.Run(ctx, cfg, log, func(addr string) {
-		if err := parent.Ready(map[string]string{"kafka": addr}); err != nil {
-			log.Error("reporting to the test", "error", err)
-		}
-	})
-}
+func Child() { part().Child() }
 
 func testConfig(dir string, change []func(*broker.Config)) broker.Config {
 	cfg := broker.DefaultConfig()
@@ -86,6 +63,8 @@ type Broker struct {
 	Addr string
 	// DataDir is kept over Restart.
 	DataDir string
+	// Metrics are those of the broker since it was last started.
+	Metrics prometheus.Gatherer
 
 	cfg  broker.Config
 	log  *slog.Logger
@@ -109,7 +88,9 @@ func (b *Broker) start(t testing.TB) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan string, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- broker.Run(ctx, b.cfg, b.log, func(addr string) { ready <- addr }) }()
+	registry := prometheus.NewRegistry()
+	b.Metrics = registry
+	go func() { ended <- broker.Run(ctx, b.cfg, registry, b.log, func(addr string) { ready <- addr }) }()
 	var once sync.Once
 	b.stop = func() {
 		once.Do(func() {
@@ -142,14 +123,13 @@ func (b *Broker) Restart(t testing.TB) {
 
 // Process is a broker in a child process.
 type Process struct {
+	*supervisetest.Process[broker.Config]
 	// Addr is where clients connect.
 	Addr string
 	// DataDir is kept over Restart.
 	DataDir string
 
-	cfg     broker.Config
-	process *supervise.Process
-	output  *buffer
+	cfg broker.Config
 }
 
 // StartProcess is Start with a child process of its own.
@@ -161,12 +141,7 @@ func StartProcess(t testing.TB, change ...func(*broker.Config)) *Process {
 	}
 	t.Cleanup(func() {
 		p.Stop()
-		if strings.Contains(p.Output(), "DATA RACE") {
-			t.Error("the broker has a data race")
-		}
-		if t.Failed() {
-			t.Logf("output of the broker:\n%s", p.Output())
-		}
+		p.Watch(t)
 	})
 	return p
 }
@@ -175,46 +150,20 @@ func StartProcess(t testing.TB, change ...func(*broker.Config)) *Process {
 // caller calls Stop.
 func NewProcess(dir string, change ...func(*broker.Config)) (*Process, error) {
 	cfg := testConfig(dir, change)
-	p := &Process{DataDir: cfg.DataDir, cfg: cfg, output: &buffer{}}
-	if err := p.start(); err != nil {
+	process, addresses, err := part().Start(cfg)
+	if err != nil {
 		return nil, err
 	}
+	p := &Process{Process: process, DataDir: cfg.DataDir, cfg: cfg}
+	p.found(addresses)
 	return p, nil
 }
 
-func (p *Process) start() error {
-	text, err := json.Marshal(p.cfg)
-	if err != nil {
-		return err
-	}
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	process, err := supervise.Start(executable, nil, append(broker.Environment(), childVariable+"="+string(text)), p.output)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	addresses, err := process.WaitReady(ctx)
-	if err != nil {
-		_ = process.Stop(time.Second)
-		return fmt.Errorf("starting a test broker: %w (did TestMain call brokertest.Main or Child?)\n%s", err, p.Output())
-	}
-	p.process = process
+// found takes note of where the broker listens: a restart must be found where
+// clients look for it.
+func (p *Process) found(addresses map[string]string) {
 	p.Addr = addresses["kafka"]
 	p.cfg.Listen = p.Addr
-	return nil
-}
-
-// Stop ends the broker as an operator would, and waits for it.
-func (p *Process) Stop() { _ = p.process.Stop(10 * time.Second) }
-
-// Kill9 kills the broker at once and waits until it is gone.
-func (p *Process) Kill9() {
-	p.process.Signal(syscall.SIGKILL)
-	<-p.process.Done()
 }
 
 // Restart starts the broker again on the same address and log, after Stop or
@@ -222,19 +171,12 @@ func (p *Process) Kill9() {
 func (p *Process) Restart(t testing.TB) {
 	t.Helper()
 	p.Stop()
-	if err := p.start(); err != nil {
+	addresses, err := p.Again(p.cfg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	p.found(addresses)
 }
-
-// Pid is the broker's process id.
-func (p *Process) Pid() int { return p.process.Pid() }
-
-// Done is closed when the broker's process has ended.
-func (p *Process) Done() <-chan struct{} { return p.process.Done() }
-
-// Output is what the process wrote to its standard error.
-func (p *Process) Output() string { return p.output.String() }
 
 // testLog writes to the test's log for as long as the test runs.
 func testLog(t testing.TB) *slog.Logger {
@@ -261,25 +203,4 @@ func (w *testWriter) Write(p []byte) (int, error) {
 		w.t.Log(string(bytes.TrimSuffix(p, []byte("\n"))))
 	}
 	return len(p), nil
-}
-
-// buffer keeps the first part of what is written to it.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := 256<<10 - b.text.Len(); room > 0 {
-		b.text.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -9,26 +9,30 @@
 package enginetest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync"
-	"syscall"
+	"strconv"
 	"testing"
-	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
-	"github.com/goshawk-observability/goshawk/internal/supervise"
+	"github.com/goshawk-observability/goshawk/internal/supervise/supervisetest"
 )
 
-// childVariable holds the engine's configuration in the child's environment.
-const childVariable = "GOSHAWK_ENGINETEST_CHILD"
+// part runs an engine in a child process.
+func part() supervisetest.Part[engine.Config] {
+	return supervisetest.Part[engine.Config]{
+		Name: "engine",
+		Run: func(ctx context.Context, cfg engine.Config, log *slog.Logger, ready func(map[string]string)) error {
+			return engine.Run(ctx, cfg, log, func(a engine.Addresses) {
+				ready(map[string]string{"native": a.Native, "http": a.HTTP})
+			})
+		},
+	}
+}
 
 // Main runs the tests, or the engine when this process is a child of Start.
 func Main(m *testing.M) {
@@ -38,38 +42,11 @@ func Main(m *testing.M) {
 
 // Child runs the engine and exits when this process is a child of Start;
 // otherwise it returns at once.
-func Child() {
-	text := os.Getenv(childVariable)
-	if text == "" {
-		return
-	}
-	_ = os.Unsetenv(childVariable)
-	if err := child(text); err != nil {
-		fmt.Fprintln(os.Stderr, "engine:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
-func child(text string) error {
-	var cfg engine.Config
-	if err := json.Unmarshal([]byte(text), &cfg); err != nil {
-		return err
-	}
-	ctx, parent, err := supervise.Attach(context.Background())
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return engine.Run(ctx, cfg, log, func(a engine.Addresses) {
-		if err := parent.Ready(map[string]string{"native": a.Native, "http": a.HTTP}); err != nil {
-			log.Error("reporting to the test", "error", err)
-		}
-	})
-}
+func Child() { part().Child() }
 
 // Engine is a running engine.
 type Engine struct {
+	*supervisetest.Process[engine.Config]
 	engine.Addresses
 	// Database is empty of tables at first.
 	Database string
@@ -80,9 +57,7 @@ type Engine struct {
 	// DataDir is kept over Restart.
 	DataDir string
 
-	cfg     engine.Config
-	process *supervise.Process
-	output  *buffer
+	cfg engine.Config
 }
 
 // Start starts an engine on free ports with its data in a temporary directory
@@ -101,12 +76,7 @@ func Start(t testing.TB, change ...func(*engine.Config)) *Engine {
 	t.Cleanup(func() {
 		// Quicker than Stop, which waits for connections to be closed.
 		e.Kill9()
-		if strings.Contains(e.Output(), "DATA RACE") {
-			t.Error("the engine's process has a data race")
-		}
-		if t.Failed() {
-			t.Logf("output of the engine:\n%s", e.Output())
-		}
+		e.Watch(t)
 	})
 	return e
 }
@@ -131,62 +101,40 @@ func New(dir string, change ...func(*engine.Config)) (*Engine, error) {
 	}
 	e := &Engine{
 		Database: engine.Database, User: engine.User, Reader: engine.Reader,
-		DataDir: cfg.DataDir, cfg: cfg, output: &buffer{},
+		DataDir: cfg.DataDir, cfg: cfg,
 	}
 	if e.Password, err = engine.Password(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	if err := e.start(); err != nil {
+	process, addresses, err := part().Start(cfg)
+	if err != nil {
+		return nil, err
+	}
+	e.Process = process
+	if err := e.found(addresses); err != nil {
+		e.Kill9()
 		return nil, err
 	}
 	return e, nil
 }
 
-func (e *Engine) start() error {
-	text, err := json.Marshal(e.cfg)
-	if err != nil {
-		return err
-	}
-	executable, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	process, err := supervise.Start(executable, nil, []string{childVariable + "=" + string(text)}, e.output)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	addresses, err := process.WaitReady(ctx)
-	if err != nil {
-		_ = process.Stop(time.Second)
-		return fmt.Errorf("starting a test engine: %w (did TestMain call enginetest.Main or Child?)\n%s", err, e.Output())
-	}
-	e.process = process
+// found takes note of where the engine listens: a restart must be found where
+// clients look for it.
+func (e *Engine) found(addresses map[string]string) error {
 	e.Native, e.HTTP = addresses["native"], addresses["http"]
-	// A restart must be found where clients look for it.
-	if e.cfg.NativePort == 0 {
-		if _, err := fmt.Sscanf(e.Native[len(e.cfg.Listen)+1:], "%d", &e.cfg.NativePort); err != nil {
+	for _, p := range []struct {
+		address string
+		port    *int
+	}{{e.Native, &e.cfg.NativePort}, {e.HTTP, &e.cfg.HTTPPort}} {
+		_, port, err := net.SplitHostPort(p.address)
+		if err != nil {
 			return err
 		}
-	}
-	if e.cfg.HTTPPort == 0 {
-		if _, err := fmt.Sscanf(e.HTTP[len(e.cfg.Listen)+1:], "%d", &e.cfg.HTTPPort); err != nil {
+		if *p.port, err = strconv.Atoi(port); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// Stop ends the engine as an operator would, and waits for it.
-func (e *Engine) Stop() {
-	_ = e.process.Stop(10 * time.Second)
-}
-
-// Kill9 kills the engine at once and waits until it is gone.
-func (e *Engine) Kill9() {
-	e.process.Signal(syscall.SIGKILL)
-	<-e.process.Done()
 }
 
 // Restart starts the engine again on the same ports and data, after Stop or
@@ -194,37 +142,11 @@ func (e *Engine) Kill9() {
 func (e *Engine) Restart(t testing.TB) {
 	t.Helper()
 	e.Stop()
-	if err := e.start(); err != nil {
+	addresses, err := e.Again(e.cfg)
+	if err == nil {
+		err = e.found(addresses)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// Pid is the engine's process id.
-func (e *Engine) Pid() int { return e.process.Pid() }
-
-// Done is closed when the engine's process has ended.
-func (e *Engine) Done() <-chan struct{} { return e.process.Done() }
-
-// Output is what the process wrote to its standard error.
-func (e *Engine) Output() string { return e.output.String() }
-
-// buffer keeps the first part of what is written to it.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := 256<<10 - b.text.Len(); room > 0 {
-		b.text.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query"
 )
 
@@ -67,7 +68,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, func(q *query.Config, _ *query.Deps) {
-				q.TLS = query.TLSConfig{CertFile: cert, KeyFile: key, ClientCAFile: c.clientCA}
+				q.TLS = transport.ServerTLS{CertFile: cert, KeyFile: key, ClientCAFile: c.clientCA}
 			})
 			transport := &http.Transport{TLSClientConfig: c.client}
 			client := &http.Client{Transport: transport}
