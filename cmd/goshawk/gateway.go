@@ -20,6 +20,7 @@ func newGateway() *cobra.Command {
 		`Takes logs, traces and metrics over OTLP/gRPC and OTLP/HTTP and answers success only after Kafka has acknowledged.
 Listens on gateway.otlp_grpc and gateway.otlp_http; see docs/gateway.md.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
+			collectLess()
 			return runGateway(ctx, s, o, nil)
 		})
 }

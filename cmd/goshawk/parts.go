@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -47,11 +49,22 @@ func command(use, short, long string, run func(ctx context.Context, s Settings, 
 	return c
 }
 
+// collectLess lets the heap of a process grow to several times what is in use
+// before it is collected. A role whose memory is bounded and mostly pooled has
+// a heap so small that Go's default collects it many times a second. GOGC in the
+// environment has the last word.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
 func newBroker() *cobra.Command {
 	return command("broker", "Run the embedded Kafka-protocol broker",
 		`Runs the embedded Kafka-protocol broker on loopback. It is one node for one machine, with a bounded log; see
 docs/runbooks/embedded.md. 'goshawk up' starts it by itself.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, parent *supervise.Parent) error {
+			collectLess()
 			group, ctx := errgroup.WithContext(ctx)
 			if address := s.Embedded.Kafka.MetricsListen; address != "" {
 				group.Go(func() error { return serveHealth(ctx, "embedded.kafka.metrics_listen", address, o) })

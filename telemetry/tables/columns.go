@@ -28,6 +28,9 @@ var eventSettings = []Setting{
 	// Merges of ten parts rather than five halve what merging costs; queries
 	// see some more parts.
 	{"merge_selector_base", "10"},
+	// Up to this size a part is one file and not one for each column, which
+	// costs an insert a fifth less.
+	{"min_bytes_for_wide_part", "134217728"},
 }
 
 var (

@@ -31,8 +31,8 @@ import (
 )
 
 // Environment holds settings of the Go runtime for a process that runs the
-// broker and nothing else. They keep its memory near what it needs.
-func Environment() []string { return []string{"GOMEMLIMIT=256MiB", "GOGC=75"} }
+// broker and nothing else: they bound its memory.
+func Environment() []string { return []string{"GOMEMLIMIT=256MiB"} }
 
 // defaultPartitions is what a topic gets that is created without a number.
 const defaultPartitions = 4

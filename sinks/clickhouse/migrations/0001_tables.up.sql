@@ -42,9 +42,9 @@ CREATE TABLE IF NOT EXISTS {{.Local "logs"}}{{.OnCluster}}
 )
 ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, severity_class, time)
+ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'log records, one row each';
 {{.Distributed "logs" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "spans"}}{{.OnCluster}}
@@ -123,9 +123,9 @@ CREATE TABLE IF NOT EXISTS {{.Local "spans"}}{{.OnCluster}}
 )
 ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, time)
+ORDER BY (tenant, bucket, service, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'spans, one row each';
 {{.Distributed "spans" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples"}}{{.OnCluster}}
@@ -147,7 +147,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of gauges and sums, one row each';
 {{.Distributed "samples" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "histograms"}}{{.OnCluster}}
@@ -173,7 +173,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of histograms with explicit bounds, one row each';
 {{.Distributed "histograms" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "exponential_histograms"}}{{.OnCluster}}
@@ -204,7 +204,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of exponential histograms, one row each';
 {{.Distributed "exponential_histograms" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "summaries"}}{{.OnCluster}}
@@ -227,7 +227,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of summaries, one row each';
 {{.Distributed "summaries" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "series"}}{{.OnCluster}}
@@ -269,7 +269,7 @@ ENGINE = {{.Engine "ReplacingMergeTree" ""}}
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'what a fingerprint stands for, one row per series and day';
 {{.Distributed "series" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "exemplars"}}{{.OnCluster}}
@@ -293,7 +293,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'measurements that points remember with their trace, one row each';
 {{.Distributed "exemplars" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "dead_letters"}}{{.OnCluster}}

@@ -60,9 +60,9 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`logs_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, severity_class, time)
+ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'log records, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`logs` ON CLUSTER `main` AS `telemetry`.`logs_local`
@@ -144,9 +144,9 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`spans_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, time)
+ORDER BY (tenant, bucket, service, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'spans, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`spans` ON CLUSTER `main` AS `telemetry`.`spans_local`
@@ -171,7 +171,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of gauges and sums, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`samples` ON CLUSTER `main` AS `telemetry`.`samples_local`
@@ -200,7 +200,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of histograms with explicit bounds, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`histograms` ON CLUSTER `main` AS `telemetry`.`histograms_local`
@@ -234,7 +234,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of exponential histograms, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms` ON CLUSTER `main` AS `telemetry`.`exponential_histograms_local`
@@ -260,7 +260,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of summaries, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`summaries` ON CLUSTER `main` AS `telemetry`.`summaries_local`
@@ -305,7 +305,7 @@ ENGINE = ReplicatedReplacingMergeTree
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'what a fingerprint stands for, one row per series and day';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`series` ON CLUSTER `main` AS `telemetry`.`series_local`
@@ -332,7 +332,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'measurements that points remember with their trace, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars` ON CLUSTER `main` AS `telemetry`.`exemplars_local`

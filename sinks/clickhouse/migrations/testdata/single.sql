@@ -60,9 +60,9 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, severity_class, time)
+ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'log records, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
@@ -141,9 +141,9 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`spans`
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, bucket, service, time)
+ORDER BY (tenant, bucket, service, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'spans, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`samples`
@@ -165,7 +165,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of gauges and sums, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`histograms`
@@ -191,7 +191,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of histograms with explicit bounds, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`exponential_histograms`
@@ -222,7 +222,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of exponential histograms, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`summaries`
@@ -245,7 +245,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of summaries, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`series`
@@ -287,7 +287,7 @@ ENGINE = ReplacingMergeTree
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'what a fingerprint stands for, one row per series and day';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`exemplars`
@@ -311,7 +311,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'measurements that points remember with their trace, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`dead_letters`
