@@ -102,14 +102,21 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 	return measured, nil
 }
 
+// A path is warm when every process has the memory that it works in: a batch of
+// 100,000 events in each worker, and one in each connection.
+const (
+	pathWarm = 500_000
+	pathLoad = 2_000_000
+)
+
 func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
-	n := 1_000_000 / e.scale
-	return runPath(ctx, e, "logs", benchLogs(n/10, 1000, 1), benchLogs(n, 1000, 2), n/10, n)
+	warm, n := pathWarm/e.scale, pathLoad/e.scale
+	return runPath(ctx, e, "logs", benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n)
 }
 
 func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
-	n := 1_000_000 / e.scale
-	return runPath(ctx, e, "spans", benchSpans(n/10, 512, 1), benchSpans(n, 512, 2), n/10, n)
+	warm, n := pathWarm/e.scale, pathLoad/e.scale
+	return runPath(ctx, e, "spans", benchSpans(warm, 512, 1), benchSpans(n, 512, 2), warm, n)
 }
 
 // runPath measures all processes from the first request until every event is
