@@ -159,7 +159,7 @@ type fetchMessage struct {
 
 // Broker returns the leader of the partition.
 func (m *fetchMessage) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
-	return brokerOf(cluster, func(visit func(string, int32)) { visit(m.request.Topic, m.request.Partition) })
+	return leaderOf(cluster, m.request.Topic, m.request.Partition)
 }
 
 // RawExchange sends the request and reads the answer into a pooled buffer.

@@ -119,10 +119,7 @@ const (
 
 // begin makes the trip ready for an encoded request.
 func (t *trip) begin(l *link, request []byte) {
-	t.link, t.correlation, t.sent, t.read = l, correlations.Add(1), false, 0
-	binary.BigEndian.PutUint32(request, uint32(len(request)-4))
-	binary.BigEndian.PutUint16(request[headerVersion:], uint16(l.version))
-	binary.BigEndian.PutUint32(request[headerCorrelation:], uint32(t.correlation))
+	t.link, t.correlation, t.sent, t.read = l, finishHeader(request, l.version), false, 0
 }
 
 // run sends the request and returns the answer behind its header, valid until

@@ -453,3 +453,77 @@ func TestProduceDuringRestart(t *testing.T) {
 		t.Errorf("only %d records were acknowledged", total)
 	}
 }
+
+// TestProduceLeaderGivesUp lets the caller that sends for others run out of time
+// while the broker is slow: it returns, and what the others gave is written.
+func TestProduceLeaderGivesUp(t *testing.T) {
+	cluster := kafkatest.Embedded(t)
+	client, topic := cluster.Client(t), cluster.Topic(t, 1)
+	p := newProducer(t, client, nil)
+	record := func(text string) []kafka.Record { return []kafka.Record{{Topic: topic, Value: []byte(text)}} }
+	if err := p.Produce(t.Context(), record("warm")); err != nil {
+		t.Fatal(err) // the next caller finds a connection
+	}
+	slow, answer := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.Fake.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		once.Do(func() {
+			cluster.Fake.SleepControl(func() { close(slow); <-answer })
+		})
+		return nil, nil, false
+	})
+	leaving, leave := context.WithCancel(t.Context())
+	left, stayed := make(chan error, 1), make(chan error, 1)
+	go func() { left <- p.Produce(leaving, record("leader")) }()
+	<-slow
+	go func() { stayed <- p.Produce(t.Context(), record("behind")) }()
+	leave()
+	if err := <-left; !errors.Is(err, kafka.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("who gave up got %v, want ErrUnavailable and why", err)
+	}
+	close(answer)
+	if err := <-stayed; err != nil {
+		t.Errorf("who waited got %v", err)
+	}
+	var values []string
+	for _, r := range read(t, client, topic, 0) {
+		values = append(values, string(r.Value))
+	}
+	if got := fmt.Sprint(values); got != "[warm leader behind]" {
+		t.Errorf("stored are %s", got)
+	}
+}
+
+// TestProduceHandsOver has many callers at once over few requests: whoever
+// sends goes when his own record is settled, and somebody else goes on.
+func TestProduceHandsOver(t *testing.T) {
+	cluster := kafkatest.Embedded(t)
+	client, topic := cluster.Client(t), cluster.Topic(t, 3)
+	p := newProducer(t, client, nil)
+	const callers, each = 24, 50
+	var wg sync.WaitGroup
+	for caller := range callers {
+		wg.Go(func() {
+			for i := range each {
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				err := p.Produce(ctx, []kafka.Record{
+					{Topic: topic, Partition: int32(caller % 3), Value: []byte{byte(caller), byte(i)}},
+					{Topic: topic, Partition: int32((caller + i) % 3), Value: []byte{byte(caller), byte(i)}},
+				})
+				cancel()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	stored := 0
+	for partition := range int32(3) {
+		stored += len(read(t, client, topic, partition))
+	}
+	if stored != 2*callers*each {
+		t.Errorf("%d records are stored, want %d", stored, 2*callers*each)
+	}
+}

@@ -65,35 +65,21 @@ func (e *exchange) revoke() bool {
 	return e.state.CompareAndSwap(exchangeIdle, exchangeRevoked) || e.state.Load() == exchangeDone
 }
 
-// brokerOf finds the one broker that leads all the partitions.
-func brokerOf(cluster protocol.Cluster, partitions func(visit func(topic string, partition int32))) (protocol.Broker, error) {
-	found := protocol.Broker{ID: -1}
-	var err error
-	partitions(func(topic string, partition int32) {
-		if err != nil {
-			return
-		}
-		t, ok := cluster.Topics[topic]
-		if !ok {
-			err = &metadataError{topic, partition, "topic is not known"}
-			return
-		}
-		p, ok := t.Partitions[partition]
-		if !ok {
-			err = &metadataError{topic, partition, "partition is not known"}
-			return
-		}
-		broker, ok := cluster.Brokers[p.Leader]
-		switch {
-		case !ok:
-			err = &metadataError{topic, partition, "partition has no leader"}
-		case found.ID < 0:
-			found = broker
-		case found.ID != broker.ID:
-			err = &metadataError{topic, partition, "partition has another leader"}
-		}
-	})
-	return found, err
+// leaderOf finds the broker that leads the partition.
+func leaderOf(cluster protocol.Cluster, topic string, partition int32) (protocol.Broker, error) {
+	t, ok := cluster.Topics[topic]
+	if !ok {
+		return protocol.Broker{}, &metadataError{topic, partition, "topic is not known"}
+	}
+	p, ok := t.Partitions[partition]
+	if !ok {
+		return protocol.Broker{}, &metadataError{topic, partition, "partition is not known"}
+	}
+	leader, ok := cluster.Brokers[p.Leader]
+	if !ok {
+		return protocol.Broker{}, &metadataError{topic, partition, "partition has no leader"}
+	}
+	return leader, nil
 }
 
 // metadataError says that the metadata at hand does not allow a request.
@@ -118,7 +104,7 @@ const (
 )
 
 // appendHeader starts a request: size, kind, version and correlation id are
-// patched by sendRequest.
+// patched by finishHeader.
 func appendHeader(b []byte, key protocol.ApiKey, clientID string) []byte {
 	b = binary.BigEndian.AppendUint32(b, 0)
 	b = binary.BigEndian.AppendUint16(b, uint16(key))
@@ -132,13 +118,20 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-// sendRequest writes an encoded request and reads the answer's header. It
-// returns the number of bytes of the answer that follow.
-func sendRequest(rw io.ReadWriter, request []byte, version int16) (int, error) {
+// finishHeader completes the header of an encoded request and returns its
+// correlation id.
+func finishHeader(request []byte, version int16) int32 {
 	correlation := correlations.Add(1)
 	binary.BigEndian.PutUint32(request, uint32(len(request)-4))
 	binary.BigEndian.PutUint16(request[headerVersion:], uint16(version))
 	binary.BigEndian.PutUint32(request[headerCorrelation:], uint32(correlation))
+	return correlation
+}
+
+// sendRequest writes an encoded request and reads the answer's header. It
+// returns the number of bytes of the answer that follow.
+func sendRequest(rw io.ReadWriter, request []byte, version int16) (int, error) {
+	correlation := finishHeader(request, version)
 	if _, err := rw.Write(request); err != nil {
 		return 0, err
 	}
