@@ -10,6 +10,9 @@ import "fmt"
 // by one goroutine at a time.
 type Batch struct {
 	Block
+	// Begun is set where the source found the block planned already: somebody
+	// may have written some of it.
+	Begun bool
 
 	// Records describes the Kafka records the rows came from.
 	Records []Record
@@ -131,7 +134,7 @@ func (b *Batch) EventCount() int {
 
 // Reset empties the batch and keeps its memory for the next block.
 func (b *Batch) Reset() {
-	b.Block = Block{}
+	b.Block, b.Begun = Block{}, false
 	clear(b.Records) // let go of the values
 	b.Records = b.Records[:0]
 	b.Resources = b.Resources[:0]

@@ -64,6 +64,9 @@ func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
 	if err := ensureTables(ctx, s, conn, o.Log); err != nil || ctx.Err() != nil {
 		return err
 	}
+	if err := ensureExactlyOnce(ctx, s, conn, o.Log); err != nil || ctx.Err() != nil {
+		return err
+	}
 	runner, err := newRunner(s, o, client, topic.NewProducer(client, producer), conn)
 	if err != nil {
 		return err
@@ -71,6 +74,20 @@ func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
 	o.Log.Info("workers are up", "group", s.Process.Group)
 	defer o.Repanic()
 	return runner.Run(ctx)
+}
+
+// ensureExactlyOnce checks that ClickHouse recognises inserts that are repeated.
+// It tries until the database answers.
+func ensureExactlyOnce(ctx context.Context, s Settings, conn clickhouse.Conn, log *slog.Logger) error {
+	var refused error
+	err := retryUntil(ctx, log, "checking that repeated inserts are recognised", func() error {
+		err := chsink.Probe(ctx, conn, s.dialect())
+		if errors.Is(err, chsink.ErrNotExactlyOnce) {
+			refused, err = err, nil
+		}
+		return err
+	})
+	return errors.Join(refused, err)
 }
 
 // newRunner puts the pipelines of all signals together.
@@ -124,7 +141,7 @@ func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn cl
 	}
 	return []pipeline.NamedSink{
 		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)),
-		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, stored)),
+		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, stored)),
 	}
 }
 

@@ -145,6 +145,7 @@ func (s *source) Take(ctx context.Context, b *telemetry.Batch) error {
 	b.Block = telemetry.Block{
 		Topic: s.c.topic, Partition: s.partition, From: blk.from, To: blk.to, Signal: s.c.signal, Epoch: blk.epoch,
 	}
+	b.Begun = blk.planned
 	b.Records, blk.records = blk.records, b.Records
 	s.metrics.blocks.Inc()
 	return nil

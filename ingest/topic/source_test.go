@@ -105,6 +105,50 @@ func TestManyRepeats(t *testing.T) {
 	})
 }
 
+// TestBegun crashes after a plan: the block is known to be begun when it is taken
+// again, and no other is.
+func TestBegun(t *testing.T) {
+	kafkatest.Each(t, func(t *testing.T, cluster *kafkatest.Cluster) {
+		h := newHarness(t, cluster, 1)
+		var mu sync.Mutex
+		var taken []string
+		h.join(func(s pipeline.Source) pipeline.Source {
+			return begun{s, func(b *telemetry.Batch) error {
+				mu.Lock()
+				defer mu.Unlock()
+				taken = append(taken, fmt.Sprintf("%d %t", b.From, b.Begun))
+				if len(taken) == 2 {
+					return fmt.Errorf("%w: crash after the plan", pipeline.ErrLost)
+				}
+				return nil
+			}}
+		})
+		for i := range 3 {
+			if err := h.produce(t.Context(), 0, fmt.Sprintf("row %d", i)); err != nil {
+				t.Fatal(err)
+			}
+			h.settle() // a block each
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if diff := cmp.Diff([]string{"0 false", "1 false", "1 true", "2 false"}, taken); diff != "" {
+			t.Errorf("blocks (-want +got):\n%s", diff)
+		}
+	})
+}
+
+type begun struct {
+	pipeline.Source
+	taken func(*telemetry.Batch) error
+}
+
+func (s begun) Take(ctx context.Context, b *telemetry.Batch) error {
+	if err := s.Source.Take(ctx, b); err != nil {
+		return err
+	}
+	return s.taken(b)
+}
+
 type sourceFunc struct {
 	pipeline.Source
 	taken func() error

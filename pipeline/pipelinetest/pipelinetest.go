@@ -186,6 +186,7 @@ func (s *MemorySource) Take(_ context.Context, b *telemetry.Batch) error {
 		return pipeline.ErrLost
 	}
 	to := s.p.Planned
+	b.Begun = to != 0
 	if to == 0 {
 		to = min(s.p.Committed+int64(max(s.size(), 1)), int64(len(s.p.Records)))
 		if to == s.p.Committed {

@@ -7,6 +7,14 @@
 // events first, then what describes them, then the dead letters, and the ledger
 // last: a row in the ledger says that the block is complete.
 //
+// # Writes that may have been begun
+//
+// A plain MergeTree table, one that is not replicated, notes a token before it
+// puts the rows in place. A server that is killed in between is left with a
+// token without rows and drops the repeat of an insert that it never did. So
+// where a write may have been begun before, by this process or another, the sink
+// looks whether the rows are there; see verify.go.
+//
 // # How rows get there
 //
 // The rows of a block are sent as an external table of one INSERT ... SELECT,
@@ -25,6 +33,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -40,9 +49,12 @@ type Sink struct {
 	cfg      Config
 	conn     driver.Conn
 	dialect  tables.Dialect
+	log      *slog.Logger
 	metrics  *Metrics
 	now      func() time.Time
 	settings clickhouse.Settings
+	// failed is the block that was written last, where that failed.
+	failed telemetry.Block
 
 	shared       shared
 	logs         *logs
@@ -61,8 +73,8 @@ var _ pipeline.Sink = (*Sink)(nil)
 
 // New makes the sink of one worker. The connection and the metrics are shared
 // by all workers.
-func New(conn driver.Conn, dialect tables.Dialect, cfg Config, metrics *Metrics) *Sink {
-	s := &Sink{cfg: cfg, conn: conn, dialect: dialect, metrics: metrics, now: time.Now}
+func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger, metrics *Metrics) *Sink {
+	s := &Sink{cfg: cfg, conn: conn, dialect: dialect, log: log, metrics: metrics, now: time.Now}
 	s.shared.retention = &s.cfg.Retention
 	s.logs = newLogs(s)
 	s.spans = newSpans(s)
@@ -81,8 +93,10 @@ func New(conn driver.Conn, dialect tables.Dialect, cfg Config, metrics *Metrics)
 // error it may be called again with the same batch.
 func (s *Sink) Write(ctx context.Context, b *telemetry.Batch) error {
 	if err := s.write(ctx, b); err != nil {
+		s.failed = b.Block
 		return fmt.Errorf("writing block %s/%d %d-%d: %w", b.Topic, b.Partition, b.From, b.To, err)
 	}
+	s.failed = telemetry.Block{}
 	return nil
 }
 
@@ -94,6 +108,7 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 		}
 		s.settings = settings
 	}
+	uncertain := b.Begun || b.Block == s.failed
 	s.shared.prepare(b)
 	s.series.reset()
 	s.exemplars.found = s.exemplars.found[:0]
@@ -109,7 +124,7 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 		s.deadLetters.prepare(b),
 		s.ledger.prepare(s, b),
 	} {
-		if err := s.insert(ctx, prepared, b.Token(prepared.table)); err != nil {
+		if err := s.store(ctx, prepared, b.Token(prepared.table), uncertain); err != nil {
 			return err
 		}
 	}

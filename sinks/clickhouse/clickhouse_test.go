@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"os"
 	"reflect"
@@ -31,6 +32,7 @@ type store struct {
 	conn    driver.Conn
 	dialect tables.Dialect
 	metrics *Metrics
+	log     *slog.Logger
 }
 
 func newStore(t testing.TB) *store {
@@ -42,7 +44,7 @@ func newStore(t testing.TB) *store {
 func prepared(t testing.TB, e *enginetest.Engine) *store {
 	t.Helper()
 	conn := connect(t, e)
-	s := &store{Engine: e, conn: conn, dialect: tables.Dialect{Database: e.Database}, metrics: NewMetrics(prometheus.NewRegistry())}
+	s := &store{Engine: e, conn: conn, dialect: tables.Dialect{Database: e.Database}, metrics: NewMetrics(prometheus.NewRegistry()), log: slog.New(slog.DiscardHandler)}
 	m, err := migrations.New(conn, s.dialect)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func connect(t testing.TB, e *enginetest.Engine) driver.Conn {
 	return conn
 }
 
-func (s *store) sink() *Sink { return New(s.conn, s.dialect, DefaultConfig(), s.metrics) }
+func (s *store) sink() *Sink { return New(s.conn, s.dialect, DefaultConfig(), s.log, s.metrics) }
 
 func (s *store) exec(t testing.TB, query string) {
 	t.Helper()

@@ -120,7 +120,7 @@ func TestCrashAtEveryInsert(t *testing.T) {
 			b.Epoch = uint32(step)
 			if step > 0 {
 				faulty := &failing{Conn: s.conn, after: step%2 == 0, left: (step + 1) / 2}
-				sink := New(faulty, s.dialect, DefaultConfig(), s.metrics)
+				sink := New(faulty, s.dialect, DefaultConfig(), s.log, s.metrics)
 				if err := sink.Write(context.Background(), b); err != nil {
 					if !errors.Is(err, errFault) {
 						t.Fatal(err)
@@ -128,7 +128,9 @@ func TestCrashAtEveryInsert(t *testing.T) {
 					crashed = true
 				}
 			}
-			if err := s.sink().Write(context.Background(), sampleBlocksEpoch(2, 100, signal, b.Epoch)); err != nil {
+			again := sampleBlocksEpoch(2, 100, signal, b.Epoch)
+			again.Begun = true
+			if err := s.sink().Write(context.Background(), again); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -184,6 +186,7 @@ func TestKilledEngine(t *testing.T) {
 			<-killed
 			t.Log("while killed:", err)
 			s.Restart(t)
+			b.Begun = true
 		}
 		var err error
 		for range 20 {
@@ -225,7 +228,7 @@ func TestSeriesAreWrittenOnce(t *testing.T) {
 	}
 
 	faulty := &failing{Conn: s.conn, left: 1}
-	sink = New(faulty, s.dialect, DefaultConfig(), s.metrics)
+	sink = New(faulty, s.dialect, DefaultConfig(), s.log, s.metrics)
 	if err := sink.Write(context.Background(), sampleBlocks(4, 300)[telemetry.Metrics]); !errors.Is(err, errFault) {
 		t.Fatal(err)
 	}

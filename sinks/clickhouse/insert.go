@@ -33,6 +33,11 @@ type columnOf struct {
 type block struct {
 	table     string
 	statement string
+	// missing asks for the partitions of the table that have no row of the
+	// block; it is empty where rows replace each other.
+	missing string
+	// partition is the table's partition as text.
+	partition string
 	columns   []*columnOf
 	// rows is the number of rows to insert.
 	rows int
@@ -93,6 +98,10 @@ func (s *Sink) newBlock(name string, use func(from, to int), fill encoders) *blo
 	list := strings.Join(names, ", ")
 	b.statement = fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s",
 		s.dialect.Table(name), list, list, tables.Quote(source))
+	b.partition = "toString(" + table.PartitionBy + ")"
+	if table.Engine != replacing {
+		b.missing = s.missingFrom(&table, b.partition)
+	}
 	return b
 }
 
@@ -125,12 +134,9 @@ func (b *block) newPiece() *piece {
 	return p
 }
 
-// insert writes the block's rows with a token. It returns when they are
-// durable; a block without rows is nothing to write.
-func (s *Sink) insert(ctx context.Context, b *block, token string) error {
-	if b.rows == 0 {
-		return nil
-	}
+// insert runs a statement over the block's rows with a token. It returns when
+// they are durable.
+func (s *Sink) insert(ctx context.Context, b *block, statement, token string) error {
 	settings := maps.Clone(s.settings)
 	settings["insert_deduplication_token"] = token
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -138,7 +144,7 @@ func (s *Sink) insert(ctx context.Context, b *block, token string) error {
 	ctx = clickhouse.Context(ctx,
 		clickhouse.WithSettings(settings), clickhouse.WithExternalTable(b.cut()...))
 	start := time.Now()
-	if err := s.conn.Exec(ctx, b.statement); err != nil {
+	if err := s.conn.Exec(ctx, statement); err != nil {
 		s.metrics.failures.WithLabelValues(b.table).Inc()
 		return fmt.Errorf("inserting %d rows into %s: %w", b.rows, b.table, err)
 	}

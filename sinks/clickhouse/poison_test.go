@@ -108,7 +108,7 @@ func TestPartitionsAndExpiry(t *testing.T) {
 	s := newStore(t)
 	cfg := DefaultConfig()
 	cfg.Retention.Tenants = map[string]TenantRetention{"brief": {Logs: 2}}
-	sink := New(s.conn, s.dialect, cfg, s.metrics)
+	sink := New(s.conn, s.dialect, cfg, s.log, s.metrics)
 	now := time.Now().UTC()
 	b := &telemetry.Batch{
 		Block:     telemetry.Block{Topic: "otlp_logs", From: 1, To: 3, Signal: telemetry.Logs},
