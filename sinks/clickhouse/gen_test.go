@@ -25,7 +25,7 @@ var (
 	)
 	genTime  = rapid.Int64Range(siteStart.UnixNano()-20*24*3600*1e9, siteStart.UnixNano()+24*3600*1e9)
 	genAny   = rapid.OneOf(rapid.Int64Min(0), rapid.SampledFrom([]int64{0, 1, math.MaxInt64}))
-	genFloat = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 200, 0.1, math.MaxFloat64, 5e-324}))
+	genFloat = rapid.OneOf(rapid.Float64(), rapid.SampledFrom([]float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 200, 0.1, 1e18, 1e20, -1e19, math.MaxFloat64, 5e-324}))
 	genInt   = rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{0, 200, 1<<53 - 1, 1 << 53, 1<<53 + 1, math.MinInt64, math.MaxInt64}))
 )
 

@@ -174,7 +174,7 @@ func (g *generator) bytes(name protoreflect.Name) []byte {
 }
 
 func (g *generator) double() float64 {
-	special := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 1e300, 5e-324, 1e-7, 1e21, -1.5, 3}
+	special := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), math.Inf(-1), 1e300, 5e-324, 1e-7, 1e20, 1e21, -1.5, 3}
 	if g.IntN(2) == 0 {
 		return special[g.IntN(len(special))]
 	}

@@ -59,7 +59,9 @@ func AppendJSON(dst []byte, v *telemetry.Value) []byte {
 
 // appendDouble appends a number in the shortest form that reads back the same,
 // with an exponent where JavaScript would use one. What is not a number is put
-// in quotes.
+// in quotes. With quotes, in a document, what is beyond 64 bits has an exponent
+// as well: parsers take digits alone for an integer, and ClickHouse's refuses
+// the whole document for one that it cannot hold.
 func appendDouble(dst []byte, f float64, quote string) []byte {
 	var word string
 	switch {
@@ -70,7 +72,11 @@ func appendDouble(dst []byte, f float64, quote string) []byte {
 	case math.IsInf(f, -1):
 		word = "-Infinity"
 	default:
-		if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		largest := 1e21
+		if quote != "" {
+			largest = 1 << 63
+		}
+		if abs := math.Abs(f); abs == 0 || abs >= 1e-6 && abs < largest {
 			return strconv.AppendFloat(dst, f, 'f', -1, 64)
 		}
 		dst = strconv.AppendFloat(dst, f, 'e', -1, 64)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +44,8 @@ func jsonOf(v pcommon.Value, text bool) string {
 			return quoted("Infinity")
 		case math.IsInf(f, -1):
 			return quoted("-Infinity")
+		case !text && math.Abs(f) >= 1<<63 && math.Abs(f) < 1e21:
+			return strconv.FormatFloat(f, 'e', -1, 64)
 		default:
 			p, err := json.Marshal(f)
 			if err != nil {
@@ -155,6 +158,8 @@ func TestAppendJSONValues(t *testing.T) {
 		"infinity":          {telemetry.DoubleValue(math.Inf(-1)), `"-Infinity"`, "-Infinity"},
 		"small double":      {telemetry.DoubleValue(1e-9), "1e-9", "1e-9"},
 		"whole double":      {telemetry.DoubleValue(3), "3", "3"},
+		"beyond 64 bits":    {telemetry.DoubleValue(-1e20), "-1e+20", "-100000000000000000000"},
+		"within 64 bits":    {telemetry.DoubleValue(1e18), "1000000000000000000", "1000000000000000000"},
 		"bytes":             {telemetry.Value{Kind: telemetry.KindBytes, Str: "\x00\xff"}, `"AP8="`, "AP8="},
 		"empty array":       {list(tagArray), "[]", "[]"},
 		"array of nothing":  {list(tagArray, "", ""), "[null,null]", "[null,null]"},
