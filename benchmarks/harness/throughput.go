@@ -55,9 +55,9 @@ func limitOf(name string, limit float64) float64 {
 func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 	var measured []measurement
 	for _, c := range []struct {
-		perRequest int
-		limit      float64
-	}{{1000, 1.3}, {100, 2.0}, {10, 4.0}} {
+		perRequest, connections int
+		limit                   float64
+	}{{1000, 2, 1.3}, {100, 2, 2.0}, {10, 2, 4.0}, {10, 32, 0}} {
 		m, err := within(e, func(b *bed) ([]measurement, error) {
 			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
 			events := 1_000_000 / e.scale
@@ -86,7 +86,7 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 				return nil, err
 			}
 			million := float64(events) / 1e6
-			what := fmt.Sprintf("%d per request", c.perRequest)
+			what := fmt.Sprintf("%d per request, %d connections", c.perRequest, c.connections)
 			return []measurement{
 				{What: what, Value: after.minus(before).CPU / million, Unit: "CPU-s/M", Limit: c.limit},
 				{What: what + ", broker", Value: brokerAfter.minus(broker).CPU / million, Unit: "CPU-s/M"},
