@@ -132,7 +132,7 @@ func runDisk(ctx context.Context, e *env) ([]measurement, error) {
 func runIdle(ctx context.Context, e *env) ([]measurement, error) {
 	return within(e, func(b *bed) ([]measurement, error) {
 		c := cluster.Start(b, cluster.Options{Up: true})
-		if _, err := send(ctx, c.HTTP, benchLogs(100_000/e.scale, 1000, 1)); err != nil {
+		if _, err := send(ctx, c.HTTP, benchLogs(100_000/e.scale, 1000, 1), few); err != nil {
 			return nil, err
 		}
 		if err := waitRows(c, "logs", 100_000/e.scale); err != nil {
@@ -173,7 +173,7 @@ func runBehind(ctx context.Context, e *env) ([]measurement, error) {
 		const hour = 3600 * 1000 // an hour at 1,000 events/s
 		events := hour / e.scale
 		for part := range 6 {
-			if _, err := send(ctx, c.HTTP, benchLogs(events/6, 1000, uint64(part))); err != nil {
+			if _, err := send(ctx, c.HTTP, benchLogs(events/6, 1000, uint64(part)), few); err != nil {
 				return nil, err
 			}
 		}

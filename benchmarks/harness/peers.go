@@ -62,14 +62,14 @@ func measureCollector(ctx context.Context, e *env, binary string, perRequest int
 	}
 	events := 1_000_000 / e.scale
 	warm, load := benchLogs(events/10, perRequest, 1), benchLogs(events, perRequest, 2)
-	if _, err := send(ctx, address, warm); err != nil {
+	if _, err := send(ctx, address, warm, few); err != nil {
 		return nil, err
 	}
 	before, err := usageOf(collector.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := send(ctx, address, load); err != nil {
+	if _, err := send(ctx, address, load, few); err != nil {
 		return nil, err
 	}
 	after, err := usageOf(collector.Process.Pid)

@@ -78,11 +78,13 @@ func (b *bed) TempDir() string {
 	return dir
 }
 
-// connections is the number of connections that send uses.
-const connections = 2
+// few is the number of connections of a load that does not say otherwise; the
+// peers' figures were measured with as many.
+const few = 2
 
-// send posts the requests to the address as fast as they are acknowledged.
-func send(ctx context.Context, address string, requests []otlpclient.Request) (time.Duration, error) {
+// send posts the requests over so many connections to the address, as fast as
+// they are acknowledged.
+func send(ctx context.Context, address string, requests []otlpclient.Request, connections int) (time.Duration, error) {
 	cfg := otlpclient.DefaultConfig()
 	cfg.Endpoint = "http://" + address
 	cfg.Connections = connections

@@ -57,12 +57,12 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 	for _, c := range []struct {
 		perRequest, connections int
 		limit                   float64
-	}{{1000, 2, 1.3}, {100, 2, 2.0}, {10, 2, 4.0}, {10, 32, 0}} {
+	}{{1000, few, 1.3}, {100, few, 2.0}, {10, few, 4.0}, {10, 32, 0}} {
 		m, err := within(e, func(b *bed) ([]measurement, error) {
 			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
 			events := 1_000_000 / e.scale
 			warm, load := benchLogs(events/10, c.perRequest, 1), benchLogs(events, c.perRequest, 2)
-			if _, err := send(ctx, cl.HTTP, warm); err != nil {
+			if _, err := send(ctx, cl.HTTP, warm, c.connections); err != nil {
 				return nil, err
 			}
 			before, err := usages(cl, "gateway")
@@ -73,7 +73,7 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 			if err != nil {
 				return nil, err
 			}
-			took, err := send(ctx, cl.HTTP, load)
+			took, err := send(ctx, cl.HTTP, load, c.connections)
 			if err != nil {
 				return nil, err
 			}
@@ -187,7 +187,7 @@ func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.
 }
 
 func sendAndWait(ctx context.Context, c *cluster.Cluster, load []otlpclient.Request, table string, events int) error {
-	if _, err := send(ctx, c.HTTP, load); err != nil {
+	if _, err := send(ctx, c.HTTP, load, few); err != nil {
 		return err
 	}
 	return waitRows(c, table, events)

@@ -32,7 +32,7 @@ import (
 
 // Environment holds settings of the Go runtime for a process that runs the
 // broker and nothing else: they bound its memory.
-func Environment() []string { return []string{"GOMEMLIMIT=160MiB"} }
+func Environment() []string { return []string{"GOMEMLIMIT=96MiB"} }
 
 // defaultPartitions is what a topic gets that is created without a number.
 const defaultPartitions = 4
