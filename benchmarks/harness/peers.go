@@ -27,7 +27,9 @@ func runPeers(ctx context.Context, e *env) ([]measurement, error) {
 	}
 	var measured []measurement
 	for _, perRequest := range []int{1000, 100, 10} {
-		m, err := measureCollector(ctx, e, binary, perRequest)
+		m, err := within(e, func(b *bed) ([]measurement, error) {
+			return measureCollector(ctx, e, binary, cluster.FreePorts(b, 1)[0], perRequest)
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -36,13 +38,7 @@ func runPeers(ctx context.Context, e *env) ([]measurement, error) {
 	return measured, nil
 }
 
-func measureCollector(ctx context.Context, e *env, binary string, perRequest int) ([]measurement, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	address := listener.Addr().String()
-	listener.Close()
+func measureCollector(ctx context.Context, e *env, binary, address string, perRequest int) ([]measurement, error) {
 	collector := exec.CommandContext(ctx, binary, "--config", "yaml:"+
 		"{receivers: {otlp: {protocols: {http: {endpoint: '"+address+"'}}}}, exporters: {nop: {}}, "+
 		"service: {telemetry: {metrics: {level: none}, logs: {level: error}}, pipelines: {logs: {receivers: [otlp], exporters: [nop]}}}}")
@@ -60,24 +56,12 @@ func measureCollector(ctx context.Context, e *env, binary string, perRequest int
 	}); err != nil {
 		return nil, err
 	}
-	events := 1_000_000 / e.scale
-	warm, load := benchLogs(events/10, perRequest, 1), benchLogs(events, perRequest, 2)
-	if _, err := send(ctx, address, warm, few); err != nil {
-		return nil, err
-	}
-	before, err := usageOf(collector.Process.Pid)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := send(ctx, address, load, few); err != nil {
-		return nil, err
-	}
-	after, err := usageOf(collector.Process.Pid)
+	costs, _, err := costsOf(ctx, e, address, perRequest, few, collector.Process.Pid)
 	if err != nil {
 		return nil, err
 	}
 	return []measurement{{
 		What:  fmt.Sprintf("OpenTelemetry Collector into nothing, %d per request", perRequest),
-		Value: after.minus(before).CPU / (float64(events) / 1e6), Unit: "CPU-s/M",
+		Value: costs[0], Unit: "CPU-s/M",
 	}}, nil
 }

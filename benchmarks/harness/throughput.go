@@ -60,38 +60,16 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 	}{{1000, few, 1.3}, {100, few, 2.0}, {10, few, 4.0}, {10, 32, 0}} {
 		m, err := within(e, func(b *bed) ([]measurement, error) {
 			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
-			events := 1_000_000 / e.scale
-			warm, load := benchLogs(events/10, c.perRequest, 1), benchLogs(events, c.perRequest, 2)
-			if _, err := send(ctx, cl.HTTP, warm, c.connections); err != nil {
-				return nil, err
-			}
-			before, err := usages(cl, "gateway")
+			costs, rate, err := costsOf(ctx, e, cl.HTTP, c.perRequest, c.connections, cl.Pid("gateway"), cl.Pid("broker"))
 			if err != nil {
 				return nil, err
 			}
-			broker, err := usages(cl, "broker")
-			if err != nil {
-				return nil, err
-			}
-			took, err := send(ctx, cl.HTTP, load, c.connections)
-			if err != nil {
-				return nil, err
-			}
-			after, err := usages(cl, "gateway")
-			if err != nil {
-				return nil, err
-			}
-			brokerAfter, err := usages(cl, "broker")
-			if err != nil {
-				return nil, err
-			}
-			million := float64(events) / 1e6
 			what := fmt.Sprintf("%d per request, %d connections", c.perRequest, c.connections)
 			return []measurement{
-				{What: what, Value: after.minus(before).CPU / million, Unit: "CPU-s/M", Limit: c.limit},
-				{What: what + ", broker", Value: brokerAfter.minus(broker).CPU / million, Unit: "CPU-s/M"},
+				{What: what, Value: costs[0], Unit: "CPU-s/M", Limit: c.limit},
+				{What: what + ", broker", Value: costs[1], Unit: "CPU-s/M"},
 				{What: what + ", peak resident", Value: float64(peakRSS(cl.Pid("gateway"))) / mib, Unit: "MiB", Limit: 100},
-				{What: what + ", rate", Value: float64(events) / took.Seconds(), Unit: "events/s", Note: "wall clock, lower bound"},
+				{What: what + ", rate", Value: rate, Unit: "events/s", Note: "wall clock, lower bound"},
 			}, nil
 		})
 		if err != nil {
@@ -100,6 +78,37 @@ func runGateway(ctx context.Context, e *env) ([]measurement, error) {
 		measured = append(measured, m...)
 	}
 	return measured, nil
+}
+
+// costsOf sends a million log records to the address, after a tenth of that to
+// warm up. It returns the CPU-seconds per million events of each process tree,
+// and events per second.
+func costsOf(ctx context.Context, e *env, address string, perRequest, connections int, pids ...int) ([]float64, float64, error) {
+	events := 1_000_000 / e.scale
+	warm, load := benchLogs(events/10, perRequest, 1), benchLogs(events, perRequest, 2)
+	if _, err := send(ctx, address, warm, connections); err != nil {
+		return nil, 0, err
+	}
+	before := make([]usage, len(pids))
+	for i, pid := range pids {
+		var err error
+		if before[i], err = usageOf(pid); err != nil {
+			return nil, 0, err
+		}
+	}
+	took, err := send(ctx, address, load, connections)
+	if err != nil {
+		return nil, 0, err
+	}
+	costs := make([]float64, len(pids))
+	for i, pid := range pids {
+		after, err := usageOf(pid)
+		if err != nil {
+			return nil, 0, err
+		}
+		costs[i] = after.minus(before[i]).CPU / (float64(events) / 1e6)
+	}
+	return costs, float64(events) / took.Seconds(), nil
 }
 
 // A path is warm when every process has the memory that it works in: a batch of

@@ -4,29 +4,19 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// freeAddress returns an address on loopback that was free a moment ago.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	"github.com/goshawk-observability/goshawk/test/cluster"
+)
 
 func TestBrokerServesItsMetrics(t *testing.T) {
 	t.Parallel()
-	address := freeAddress(t)
+	address := cluster.FreePorts(t, 1)[0]
 	dir := t.TempDir()
 	path := filepath.Join(dir, "goshawk.yaml")
 	text := fmt.Sprintf("data_dir: %q\nembedded: {kafka: {listen: '127.0.0.1:0', metrics_listen: %q}}\n", filepath.Join(dir, "data"), address)

@@ -24,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -125,24 +126,7 @@ type running struct {
 	grpc     string
 	stop     context.CancelFunc
 	done     chan error
-	log      *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log      *observetest.Log
 }
 
 func testConfig() Config {
@@ -167,7 +151,7 @@ func startProducer(t testing.TB, p Producer, r *recorder, change func(*Config), 
 	if change != nil {
 		change(&cfg)
 	}
-	log := new(lockedBuffer)
+	log := new(observetest.Log)
 	reg := prometheus.NewRegistry()
 	g, err := New(cfg, p, reg, slog.New(slog.NewTextHandler(log, nil)), more...)
 	if err != nil {

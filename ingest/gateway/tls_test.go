@@ -2,90 +2,22 @@ package gateway
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
 	"github.com/goshawk-observability/goshawk/internal/transport"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
-
-// authority signs certificates for a test.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &authority{cert, key, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-}
-
-func (a *authority) pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(a.cert)
-	return p
-}
-
-// issue signs a certificate with the serial number for the loopback address.
-func (a *authority) issue(t *testing.T, serial int64) (cert, key []byte) {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "gateway"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &k.PublicKey, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalECPrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: encoded})
-}
 
 func write(t *testing.T, path string, content []byte) string {
 	t.Helper()
@@ -96,13 +28,10 @@ func write(t *testing.T, path string, content []byte) string {
 }
 
 // serverFiles writes a certificate and its key.
-func (a *authority) serverFiles(t *testing.T, dir string, serial int64) transport.ServerTLS {
+func serverFiles(t *testing.T, a *transporttest.Authority, dir string, serial int64) transport.ServerTLS {
 	t.Helper()
-	cert, key := a.issue(t, serial)
-	return transport.ServerTLS{
-		CertFile: write(t, filepath.Join(dir, "cert.pem"), cert),
-		KeyFile:  write(t, filepath.Join(dir, "key.pem"), key),
-	}
+	_, cert, key := a.Files(t, dir, serial)
+	return transport.ServerTLS{CertFile: cert, KeyFile: key}
 }
 
 // post sends a request over TLS and returns the status and the serial number of
@@ -125,9 +54,9 @@ func post(t *testing.T, g *running, cfg *tls.Config, http2 bool) (status int, se
 }
 
 func TestTLS(t *testing.T) {
-	ca := newAuthority(t)
-	g := start(t, func(cfg *Config) { cfg.TLS = ca.serverFiles(t, t.TempDir(), 7) })
-	trust := &tls.Config{RootCAs: ca.pool()}
+	ca := transporttest.NewAuthority(t)
+	g := start(t, func(cfg *Config) { cfg.TLS = serverFiles(t, ca, t.TempDir(), 7) })
+	trust := &tls.Config{RootCAs: ca.Pool()}
 	for _, http2 := range []bool{false, true} {
 		if status, serial, err := post(t, g, trust.Clone(), http2); err != nil || status != 200 || serial != 7 {
 			t.Errorf("with TLS: %d, certificate %d, %v", status, serial, err)
@@ -157,16 +86,16 @@ func TestTLS(t *testing.T) {
 }
 
 func TestClientCertificates(t *testing.T) {
-	ca, strangers := newAuthority(t), newAuthority(t)
+	ca, strangers := transporttest.NewAuthority(t), transporttest.NewAuthority(t)
 	dir := t.TempDir()
 	g := start(t, func(cfg *Config) {
-		cfg.TLS = ca.serverFiles(t, dir, 1)
-		cfg.TLS.ClientCAFile = write(t, filepath.Join(dir, "ca.pem"), ca.pem)
+		cfg.TLS = serverFiles(t, ca, dir, 1)
+		cfg.TLS.ClientCAFile = write(t, filepath.Join(dir, "ca.pem"), ca.PEM)
 	})
-	with := func(a *authority) *tls.Config {
-		cfg := &tls.Config{RootCAs: ca.pool()}
+	with := func(a *transporttest.Authority) *tls.Config {
+		cfg := &tls.Config{RootCAs: ca.Pool()}
 		if a != nil {
-			pair, err := tls.X509KeyPair(a.issue(t, 2))
+			pair, err := tls.X509KeyPair(a.Issue(t, 2))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -186,10 +115,10 @@ func TestClientCertificates(t *testing.T) {
 }
 
 func TestCertificatesAreReadAgain(t *testing.T) {
-	ca := newAuthority(t)
+	ca := transporttest.NewAuthority(t)
 	dir := t.TempDir()
-	g := start(t, func(cfg *Config) { cfg.TLS = ca.serverFiles(t, dir, 1) })
-	trust := &tls.Config{RootCAs: ca.pool()}
+	g := start(t, func(cfg *Config) { cfg.TLS = serverFiles(t, ca, dir, 1) })
+	trust := &tls.Config{RootCAs: ca.Pool()}
 	serial := func() int64 {
 		t.Helper()
 		status, serial, err := post(t, g, trust.Clone(), false)
@@ -201,7 +130,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 	if n := serial(); n != 1 {
 		t.Errorf("certificate is %d, want 1", n)
 	}
-	cert, key := ca.issue(t, 2222222)
+	cert, key := ca.Issue(t, 2222222)
 	write(t, filepath.Join(dir, "cert.pem"), cert)
 	if n := serial(); n != 1 {
 		t.Errorf("certificate is %d while its key is missing, want 1", n)

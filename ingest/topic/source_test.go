@@ -21,6 +21,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/pipeline/pipelinetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -289,7 +290,7 @@ func TestFirstRead(t *testing.T) {
 	}
 	begin := func() string {
 		t.Helper()
-		var text lines
+		var text observetest.Log
 		h.log = slog.New(slog.NewTextHandler(&text, nil))
 		h.group, h.sink = kafkatest.Unique("group"), new(pipelinetest.ModelSink)
 		m := h.join(nil)
@@ -305,24 +306,6 @@ func TestFirstRead(t *testing.T) {
 	if text := begin(); !strings.Contains(text, "first time; what was before is gone") || !strings.Contains(text, "offset=1") {
 		t.Errorf("a record is skipped, but the log says\n%s", text)
 	}
-}
-
-// lines keeps what consumers log.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // TestLostEnd has an offset committed that the log does not reach, as after a

@@ -2,15 +2,7 @@ package kafka_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,42 +16,8 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
 	"github.com/goshawk-observability/goshawk/internal/transport"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
-
-// certificate makes a certificate for localhost, signed by itself.
-func certificate(t *testing.T) (certFile, keyFile string, cert tls.Certificate) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"broker.test"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	certFile, keyFile = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
-	for name, text := range map[string][]byte{certFile: certPEM, keyFile: keyPEM} {
-		if err := os.WriteFile(name, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if cert, err = tls.X509KeyPair(certPEM, keyPEM); err != nil {
-		t.Fatal(err)
-	}
-	return certFile, keyFile, cert
-}
 
 // exchange produces, fetches and joins a group.
 func exchange(t *testing.T, cfg kafka.Config) error {
@@ -120,15 +78,18 @@ func TestSASL(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	certFile, keyFile, cert := certificate(t)
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf(t, cert))
+	authority := transporttest.NewAuthority(t)
+	caFile, certFile, keyFile := authority.Files(t, t.TempDir(), 1, "broker.test")
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cluster := kafkatest.Embedded(t, kfake.TLS(&tls.Config{
-		Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: authority.Pool(),
 	}))
 	good := cluster.Config()
 	good.RequestTimeout = 2 * time.Second
-	good.TLS = transport.ClientTLS{Enabled: true, CAFile: certFile, CertFile: certFile, KeyFile: keyFile}
+	good.TLS = transport.ClientTLS{Enabled: true, CAFile: caFile, CertFile: certFile, KeyFile: keyFile}
 	if err := exchange(t, good); err != nil {
 		t.Fatal(err)
 	}
@@ -150,13 +111,4 @@ func TestTLS(t *testing.T) {
 	if err := exchange(t, good); err != nil {
 		t.Error(err)
 	}
-}
-
-func leaf(t *testing.T, c tls.Certificate) *x509.Certificate {
-	t.Helper()
-	parsed, err := x509.ParseCertificate(c.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return parsed
 }

@@ -2,7 +2,6 @@ package supervise_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 )
 
@@ -98,27 +98,10 @@ func parent() {
 	<-make(chan struct{})
 }
 
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
 type fixture struct {
 	*supervise.Supervisor
 	reg  *prometheus.Registry
-	log  *logBuffer
+	log  *observetest.Log
 	end  func() error // waits for the end of Run
 	stop func() error // brings it about
 }
@@ -126,7 +109,7 @@ type fixture struct {
 // run supervises children of these roles until the test ends.
 func run(t *testing.T, children ...supervise.Child) *fixture {
 	t.Helper()
-	f := &fixture{reg: prometheus.NewRegistry(), log: &logBuffer{}}
+	f := &fixture{reg: prometheus.NewRegistry(), log: &observetest.Log{}}
 	f.Supervisor = supervise.New(slog.New(slog.NewTextHandler(f.log, nil)), f.reg)
 	for _, c := range children {
 		c.Env = append(c.Env, role+"="+strings.TrimRight(c.Name, "0123456789"))

@@ -2,25 +2,18 @@ package transport_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log/slog"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/transport"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func TestLoopback(t *testing.T) {
@@ -55,31 +48,6 @@ func TestValidate(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
-}
-
-// issue writes a certificate for 127.0.0.1 that signs itself.
-func issue(t *testing.T, dir string, serial int64) (cert, key string) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "goshawk"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	encoded, err := x509.MarshalECPrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	write(t, cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
-	write(t, key, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: encoded}))
-	return cert, key
 }
 
 func write(t *testing.T, path string, content []byte) {
@@ -134,23 +102,23 @@ func load(t *testing.T, c transport.ClientTLS) *tls.Config {
 }
 
 func TestBothEnds(t *testing.T) {
-	cert, key := issue(t, t.TempDir(), 7)
-	strange, strangeKey := issue(t, t.TempDir(), 8)
+	ca, cert, key := transporttest.NewAuthority(t).Files(t, t.TempDir(), 7)
+	strangeCA, strange, strangeKey := transporttest.NewAuthority(t).Files(t, t.TempDir(), 8)
 	for name, c := range map[string]struct {
 		server transport.ServerTLS
 		client transport.ClientTLS
 		works  bool
 	}{
-		"trusted":              {transport.ServerTLS{}, transport.ClientTLS{CAFile: cert}, true},
+		"trusted":              {transport.ServerTLS{}, transport.ClientTLS{CAFile: ca}, true},
 		"by the system's":      {transport.ServerTLS{}, transport.ClientTLS{}, false},
-		"by another authority": {transport.ServerTLS{}, transport.ClientTLS{CAFile: strange}, false},
-		"another name":         {transport.ServerTLS{}, transport.ClientTLS{CAFile: cert, ServerName: "elsewhere"}, false},
+		"by another authority": {transport.ServerTLS{}, transport.ClientTLS{CAFile: strangeCA}, false},
+		"another name":         {transport.ServerTLS{}, transport.ClientTLS{CAFile: ca, ServerName: "elsewhere"}, false},
 		"own certificate": {
-			transport.ServerTLS{ClientCAFile: cert}, transport.ClientTLS{CAFile: cert, CertFile: cert, KeyFile: key}, true,
+			transport.ServerTLS{ClientCAFile: ca}, transport.ClientTLS{CAFile: ca, CertFile: cert, KeyFile: key}, true,
 		},
-		"no own certificate": {transport.ServerTLS{ClientCAFile: cert}, transport.ClientTLS{CAFile: cert}, false},
+		"no own certificate": {transport.ServerTLS{ClientCAFile: ca}, transport.ClientTLS{CAFile: ca}, false},
 		"a stranger's": {
-			transport.ServerTLS{ClientCAFile: cert}, transport.ClientTLS{CAFile: cert, CertFile: strange, KeyFile: strangeKey}, false,
+			transport.ServerTLS{ClientCAFile: ca}, transport.ClientTLS{CAFile: ca, CertFile: strange, KeyFile: strangeKey}, false,
 		},
 	} {
 		c.server.CertFile, c.server.KeyFile = cert, key
@@ -167,7 +135,7 @@ func TestBothEnds(t *testing.T) {
 
 func TestCertificatesAreReadAgain(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := issue(t, dir, 1)
+	_, cert, key := transporttest.NewAuthority(t).Files(t, dir, 1)
 	var text bytes.Buffer
 	certificates, err := transport.NewCertificates(transport.ServerTLS{CertFile: cert, KeyFile: key}, slog.New(slog.NewTextHandler(&text, nil)))
 	if err != nil {
@@ -182,7 +150,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 		}
 	}
 	check("at first", 1)
-	renewed, renewedKey := issue(t, t.TempDir(), 2222222)
+	_, renewed, renewedKey := transporttest.NewAuthority(t).Files(t, t.TempDir(), 2222222)
 	move := func(from, to string) {
 		t.Helper()
 		if err := os.Rename(from, to); err != nil {
@@ -205,7 +173,7 @@ func TestCertificatesAreReadAgain(t *testing.T) {
 
 func TestUnreadableFiles(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := issue(t, dir, 1)
+	_, cert, key := transporttest.NewAuthority(t).Files(t, dir, 1)
 	none, empty := filepath.Join(dir, "none"), filepath.Join(dir, "empty")
 	write(t, empty, nil)
 	log := slog.New(slog.DiscardHandler)

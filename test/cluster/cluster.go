@@ -94,7 +94,7 @@ func Start(t TB, options Options) *Cluster {
 	if c.dir == "" {
 		c.dir = t.TempDir()
 	}
-	ports := freePorts(t, 6)
+	ports := FreePorts(t, 6)
 	c.GRPC, c.HTTP, c.Query, c.Kafka, c.Native, c.ClickHouseHTTP = ports[0], ports[1], ports[2], ports[3], ports[4], ports[5]
 	if options.Kafka != "" {
 		c.Kafka = options.Kafka
@@ -386,8 +386,8 @@ func (c *Cluster) stop() {
 // port is the port of an address.
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// freePorts returns loopback addresses that were free a moment ago.
-func freePorts(t TB, n int) []string {
+// FreePorts returns loopback addresses that were free a moment ago.
+func FreePorts(t TB, n int) []string {
 	t.Helper()
 	addresses := make([]string, n)
 	for i := range addresses {

@@ -5,18 +5,17 @@
 package supervisetest
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 )
 
@@ -84,7 +83,7 @@ func (p Part[C]) Start(cfg C) (*Process[C], map[string]string, error) {
 type Process[C any] struct {
 	part    Part[C]
 	process *supervise.Process
-	output  buffer
+	output  observetest.Log
 }
 
 // Again runs the part once more, after Stop or Kill9, and returns what listens
@@ -143,24 +142,3 @@ func (p *Process[C]) Done() <-chan struct{} { return p.process.Done() }
 
 // Output is what the part wrote to its standard output and error.
 func (p *Process[C]) Output() string { return p.output.String() }
-
-// buffer keeps the first part of what is written to it.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if room := 256<<10 - b.text.Len(); room > 0 {
-		b.text.Write(p[:min(room, len(p))])
-	}
-	return len(p), nil
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
