@@ -9,6 +9,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/internal/transport"
+	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
@@ -30,6 +31,7 @@ type Config struct {
 	AllowedHosts []string            `yaml:"allowed_hosts"`
 	TLS          transport.ServerTLS `yaml:"tls"`
 	SQL          sql.Config          `yaml:"sql"`
+	PromQL       promql.Config       `yaml:"promql"`
 	Limits       LimitsConfig        `yaml:"limits"`
 	// ShutdownTimeout bounds how long requests in flight may go on after the
 	// service was told to stop.
@@ -60,6 +62,7 @@ func DefaultConfig() Config {
 		Listen:        "127.0.0.1:8428",
 		DefaultTenant: telemetry.DefaultTenant,
 		SQL:           sql.DefaultConfig(),
+		PromQL:        promql.DefaultConfig(),
 		Limits: LimitsConfig{
 			MaxConnections:    512,
 			MaxHeader:         512 << 10, // a query may be in the URL
@@ -73,7 +76,7 @@ func DefaultConfig() Config {
 
 // Validate says what is wrong with the values. It opens nothing.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate())
+	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate())
 }
 
 func (c *Config) validateAddress() error {

@@ -108,6 +108,22 @@ func (s *Server) granted(next func(http.ResponseWriter, *http.Request, grant)) h
 	}
 }
 
+// tenantHeader is where an operator names the tenant whose metrics are asked
+// for, as Grafana's data sources can for other stores.
+const tenantHeader = "X-Scope-OrgID"
+
+// tenantOf returns the tenant whose rows a request is about that can be about
+// one tenant only. A token's own tenant cannot be changed.
+func (s *Server) tenantOf(r *http.Request, g grant) string {
+	if g.tenant != "" {
+		return g.tenant
+	}
+	if tenant := r.Header.Get(tenantHeader); tenant != "" {
+		return tenant
+	}
+	return s.cfg.DefaultTenant
+}
+
 // guardOrigin refuses what a page of another site makes a browser send. Without
 // tokens, being able to send is all it takes to be answered.
 func (s *Server) guardOrigin(next http.Handler) http.Handler {

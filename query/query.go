@@ -1,8 +1,10 @@
 // Package query is the role that answers: read-only SQL over the ClickHouse
-// HTTP interface, goshawk's own JSON and the first page, all on one port.
+// HTTP interface, PromQL over Prometheus's, goshawk's own JSON and the first
+// page, all on one port.
 //
 // This package listens, lets requests in and routes them. Who asks is settled
-// here; what the answers are is in query/sql, query/api and query/ledger.
+// here; what the answers are is in query/sql, query/promql, query/api and
+// query/ledger.
 package query
 
 import (
@@ -22,14 +24,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/dashboards/web"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/api"
+	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
 )
 
 // Deps are what the role is given.
 type Deps struct {
 	api.Deps
+	// Columns reads the samples that PromQL asks for, as the user of Conn.
+	Columns *clickhouse.Columns
 	// Gatherer is what /metrics shows; without it there is no /metrics.
 	Gatherer prometheus.Gatherer
 	// Ready says why the role or what it runs with is not ready; nil asks
@@ -45,6 +51,7 @@ type Server struct {
 	grants  *grants
 	sql     *sql.Handler
 	api     *api.API
+	promql  *promql.API
 	tls     *transport.Certificates // nil without TLS
 	metrics *metrics
 
@@ -59,6 +66,9 @@ func New(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) (*S
 	}
 	if deps.Conn == nil {
 		return nil, errors.New("query: there is no connection to ClickHouse")
+	}
+	if deps.Columns == nil {
+		return nil, errors.New("query: there is no connection to ClickHouse for samples")
 	}
 	s := &Server{cfg: cfg, deps: deps, log: log, metrics: newMetrics(reg)}
 	var err error
@@ -80,6 +90,7 @@ func New(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) (*S
 	if s.api, err = api.New(deps.Deps, log); err != nil {
 		return nil, err
 	}
+	s.promql = promql.New(cfg.PromQL, promql.NewStore(cfg.PromQL, deps.Columns, cfg.SQL.Database), deps.Version, reg, log)
 	return s, nil
 }
 
@@ -115,6 +126,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.sql.Close()
+	defer func() { _ = s.promql.Close() }() // it only lets go of its metrics
 	server := &http.Server{
 		Handler:           s.Handler(),
 		ReadHeaderTimeout: s.cfg.Limits.ReadHeaderTimeout,
@@ -177,6 +189,14 @@ func (s *Server) Handler() http.Handler {
 	}))
 	mux.HandleFunc("GET /api/v1/ledger", s.granted(func(w http.ResponseWriter, r *http.Request, g grant) {
 		s.api.ServeLedger(w, r, g.tenant)
+	}))
+	for _, path := range s.promql.Paths() {
+		mux.HandleFunc(path, s.granted(func(w http.ResponseWriter, r *http.Request, g grant) {
+			s.promql.Serve(w, r, s.tenantOf(r, g))
+		}))
+	}
+	mux.HandleFunc("GET /api/v1/cardinality", s.granted(func(w http.ResponseWriter, r *http.Request, g grant) {
+		s.promql.ServeCardinality(w, r, s.tenantOf(r, g))
 	}))
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })

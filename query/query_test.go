@@ -45,7 +45,7 @@ func start(t *testing.T, change func(*query.Config, *query.Deps)) *service {
 	cfg.Listen = "127.0.0.1:0"
 	cfg.SQL.HTTPAddresses = []string{s.HTTP}
 	reg := prometheus.NewRegistry()
-	deps := query.Deps{Deps: api.Deps{Conn: s.Conn, Database: s.Database}, Gatherer: reg}
+	deps := query.Deps{Deps: api.Deps{Conn: s.Conn, Database: s.Database}, Columns: s.Columns, Gatherer: reg}
 	if change != nil {
 		change(&cfg, &deps)
 	}

@@ -49,6 +49,7 @@ type env struct {
 var scenarios = []scenario{
 	{"decode", "OTLP bytes to rows, one record", runDecode},
 	{"gateway", "OTLP/HTTP logs of 485 B, acknowledged by the embedded broker", runGateway},
+	{"remotewrite", "Prometheus remote-write, 2,000 samples of 8 labels a request, acknowledged by the embedded broker", runRemoteWrite},
 	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path, OTLP to ClickHouse, all processes", runLogPath},
 	{"spans", "whole span path, OTLP to ClickHouse, all processes", runSpanPath},
@@ -92,7 +93,7 @@ func run(ctx context.Context) error {
 		if !slices.Contains(strings.Split(*only, ","), s.name) {
 			continue
 		}
-		fmt.Fprintf(e.log, "%-8s %s ...\n", s.name, s.about)
+		fmt.Fprintf(e.log, "%-11s %s ...\n", s.name, s.about)
 		began := time.Now()
 		measured, err := s.run(ctx, e)
 		if err != nil {
@@ -102,7 +103,7 @@ func run(ctx context.Context) error {
 			measured[i].Scenario = s.name
 		}
 		report.Measurements = append(report.Measurements, measured...)
-		fmt.Fprintf(e.log, "%-8s took %s\n", s.name, time.Since(began).Round(time.Second))
+		fmt.Fprintf(e.log, "%-11s took %s\n", s.name, time.Since(began).Round(time.Second))
 	}
 	table(os.Stdout, report.Measurements)
 	if err := os.MkdirAll(*out, 0o755); err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/observe"
@@ -16,8 +17,9 @@ import (
 )
 
 func newGateway() *cobra.Command {
-	return command("gateway", "Take OTLP over gRPC and HTTP into Kafka",
-		`Takes logs, traces and metrics over OTLP/gRPC and OTLP/HTTP and answers success only after Kafka has acknowledged.
+	return command("gateway", "Take OTLP and Prometheus remote-write into Kafka",
+		`Takes logs, traces and metrics over OTLP/gRPC and OTLP/HTTP, and metrics over Prometheus remote-write, and answers success
+only after Kafka has acknowledged.
 Listens on gateway.otlp_grpc and gateway.otlp_http; see docs/gateway.md.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
 			collectLess()
@@ -38,7 +40,8 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 		return err
 	}
 	defer producer.Close()
-	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log)
+	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log,
+		remotewrite.Routes(s.RemoteWrite)...)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func newRoot() *cobra.Command {
 are stored in ClickHouse exactly once, and answers queries.
 
 On one machine:      goshawk up --demo
-In a cluster:        goshawk gateway | process | query, each with --config FILE
+In a cluster:        goshawk gateway | agent | process | query, each with its settings
 
 Every command takes its settings from --config FILE and from the environment
 (GOSHAWK_GATEWAY_OTLP_HTTP sets gateway.otlp_http); 'goshawk config' prints them.`,
@@ -63,7 +63,7 @@ Every command takes its settings from --config FILE and from the environment
 		&cobra.Group{ID: "parts", Title: "Embedded parts (goshawk up starts them):"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"run":     {newUp(), newGateway(), newProcess(), newQuery()},
+		"run":     {newUp(), newGateway(), newAgent(), newProcess(), newQuery()},
 		"operate": {newSchema(), newAudit(), newDeadletter(), newCheck(), newConfig()},
 		"traffic": {newGenerate(), newReplay()},
 		"parts":   {newBroker(), newClickHouse()},

@@ -22,12 +22,29 @@ import (
 )
 
 func newQuery() *cobra.Command {
-	return command("query", "Answer read-only SQL, the ledger and the first page",
-		`Serves read-only SQL over the ClickHouse HTTP interface, /api/v1/ledger, /api/v1/flow and the first page on
-query.listen; see docs/api.md and docs/sql.md.`,
+	c := command("query", "Answer PromQL, read-only SQL, the ledger and the first page; or ask a query",
+		`Serves Prometheus's HTTP API, read-only SQL over the ClickHouse HTTP interface, /api/v1/ledger, /api/v1/flow and the
+first page on query.listen; see docs/prometheus.md, docs/api.md and docs/sql.md.
+
+With --promql it asks a query service that runs already, prints a table or a chart, and ends.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
 			return runQuery(ctx, s, o, api.Deps{})
 		})
+	c.Example = "  goshawk query --promql 'up'\n  goshawk query --promql 'sum(rate(http_requests_total[5m]))' --range 1h"
+	var f promqlFlags
+	f.add(c)
+	serve := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if f.query == "" {
+			return serve(c, args)
+		}
+		s, err := loadSettings(c.Flag("config").Value.String())
+		if err != nil {
+			return err
+		}
+		return f.ask(c.Context(), &s, c.OutOrStdout())
+	}
+	return c
 }
 
 // runQuery runs the query role until ctx ends. Deps brings what the caller
@@ -38,6 +55,11 @@ func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Dep
 		return err
 	}
 	defer conn.Close()
+	columns, err := clickhouse.OpenColumns(s.ClickHouse)
+	if err != nil {
+		return err
+	}
+	defer columns.Close()
 	client, err := kafka.New(s.Kafka)
 	if err != nil {
 		return err
@@ -57,7 +79,7 @@ func runQuery(ctx context.Context, s Settings, o *observe.Observer, deps api.Dep
 	deps.Kafka = func(ctx context.Context) ([]ledger.KafkaPartition, error) {
 		return kafkaPartitions(ctx, s, client)
 	}
-	server, err := query.New(s.Query, query.Deps{Deps: deps, Gatherer: o.Registry, Ready: func(ctx context.Context) error { return tablesReady(ctx, s, conn) }}, o.Registry, o.Log)
+	server, err := query.New(s.Query, query.Deps{Deps: deps, Columns: columns, Gatherer: o.Registry, Ready: func(ctx context.Context) error { return tablesReady(ctx, s, conn) }}, o.Registry, o.Log)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-observability/goshawk/ingest/agent"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/config"
@@ -33,18 +35,20 @@ const embedded = "embedded"
 // Settings is the whole configuration: one file for all roles.
 type Settings struct {
 	// DataDir holds what the embedded parts keep.
-	DataDir    string               `yaml:"data_dir"`
-	Kafka      kafka.Config         `yaml:"kafka"`
-	Topics     topic.Config         `yaml:"topics"`
-	Producer   kafka.ProducerConfig `yaml:"producer"`
-	ClickHouse clickhouse.Config    `yaml:"clickhouse"`
-	Gateway    gateway.Config       `yaml:"gateway"`
-	Process    ProcessSettings      `yaml:"process"`
-	Pipelines  PipelinesSettings    `yaml:"pipelines"`
-	Sinks      SinksSettings        `yaml:"sinks"`
-	Query      query.Config         `yaml:"query"`
-	Embedded   EmbeddedSettings     `yaml:"embedded"`
-	Observe    observe.Config       `yaml:"observe"`
+	DataDir     string               `yaml:"data_dir"`
+	Kafka       kafka.Config         `yaml:"kafka"`
+	Topics      topic.Config         `yaml:"topics"`
+	Producer    kafka.ProducerConfig `yaml:"producer"`
+	ClickHouse  clickhouse.Config    `yaml:"clickhouse"`
+	Gateway     gateway.Config       `yaml:"gateway"`
+	Agent       agent.Config         `yaml:"agent"`
+	RemoteWrite remotewrite.Config   `yaml:"remote_write"`
+	Process     ProcessSettings      `yaml:"process"`
+	Pipelines   PipelinesSettings    `yaml:"pipelines"`
+	Sinks       SinksSettings        `yaml:"sinks"`
+	Query       query.Config         `yaml:"query"`
+	Embedded    EmbeddedSettings     `yaml:"embedded"`
+	Observe     observe.Config       `yaml:"observe"`
 }
 
 // EmbeddedSettings are those of the parts that `goshawk up` runs itself.
@@ -99,18 +103,20 @@ type PipelineSettings struct {
 func defaultSettings() Settings {
 	perSignal := PipelineSettings{Source: topic.DefaultSourceConfig(), Processors: pipeline.Chain{}}
 	s := Settings{
-		DataDir:    "./goshawk-data",
-		Kafka:      kafka.DefaultConfig(),
-		Topics:     topic.DefaultConfig(),
-		Producer:   kafka.DefaultProducerConfig(),
-		ClickHouse: clickhouse.DefaultConfig(),
-		Gateway:    gateway.DefaultConfig(),
-		Process:    ProcessSettings{Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered},
-		Pipelines:  PipelinesSettings{Logs: perSignal, Spans: perSignal, Metrics: perSignal},
-		Sinks:      SinksSettings{ClickHouse: chsink.DefaultConfig()},
-		Query:      query.DefaultConfig(),
-		Embedded:   EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
-		Observe:    observe.DefaultConfig(),
+		DataDir:     "./goshawk-data",
+		Kafka:       kafka.DefaultConfig(),
+		Topics:      topic.DefaultConfig(),
+		Producer:    kafka.DefaultProducerConfig(),
+		ClickHouse:  clickhouse.DefaultConfig(),
+		Gateway:     gateway.DefaultConfig(),
+		Agent:       agent.DefaultConfig(),
+		RemoteWrite: remotewrite.DefaultConfig(),
+		Process:     ProcessSettings{Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered},
+		Pipelines:   PipelinesSettings{Logs: perSignal, Spans: perSignal, Metrics: perSignal},
+		Sinks:       SinksSettings{ClickHouse: chsink.DefaultConfig()},
+		Query:       query.DefaultConfig(),
+		Embedded:    EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
+		Observe:     observe.DefaultConfig(),
 	}
 	s.Kafka.Brokers = []string{embedded}
 	s.ClickHouse.Addresses = []string{embedded}
@@ -126,6 +132,8 @@ func (s *Settings) Validate() error {
 		resolved.Topics.Validate(),
 		resolved.ClickHouse.Validate(),
 		resolved.Gateway.Validate(),
+		resolved.Agent.Validate(),
+		resolved.RemoteWrite.Validate(),
 		resolved.Sinks.ClickHouse.Validate(),
 		resolved.Query.Validate(),
 		resolved.Embedded.Kafka.Validate(),
@@ -193,6 +201,9 @@ func (s *Settings) resolveAddresses() {
 	}
 	if e.ClickHouse.DataDir == "" {
 		e.ClickHouse.DataDir = filepath.Join(s.DataDir, "clickhouse")
+	}
+	if s.Agent.DataDir == "" {
+		s.Agent.DataDir = filepath.Join(s.DataDir, "agent")
 	}
 	if s.kafkaEmbedded() {
 		s.Kafka.Brokers = []string{e.Kafka.Listen}

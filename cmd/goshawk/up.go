@@ -29,8 +29,8 @@ func newUp() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run everything on this machine with one command",
-		Long: `Runs the embedded broker and the embedded ClickHouse engine as child processes, and gateway, workers and query service
-inside. Both children are started again when they crash. Ctrl-C stops everything.
+		Long: `Runs the embedded broker, the embedded ClickHouse engine and the agent as child processes, and gateway, workers and query
+service inside. Children are started again when they crash. Ctrl-C stops everything.
 
 Where kafka.brokers or clickhouse.addresses name real servers, those are used instead of the embedded part.`,
 		Example: "  goshawk up --demo\n  goshawk up --config goshawk.yaml",
@@ -65,7 +65,8 @@ Where kafka.brokers or clickhouse.addresses name real servers, those are used in
 	return c
 }
 
-// parts lists the embedded parts to run as children.
+// parts lists what runs as children: the embedded parts, which all roles wait
+// for, and the agent, for which none does.
 func (s *Settings) parts(configPath string) []supervise.Child {
 	var children []supervise.Child
 	add := func(name string, environment ...string) {
@@ -80,6 +81,9 @@ func (s *Settings) parts(configPath string) []supervise.Child {
 	}
 	if s.clickHouseEmbedded() {
 		add("clickhouse")
+	}
+	if s.Agent.Enabled {
+		children = append(children, s.agentChild(configPath))
 	}
 	return children
 }
@@ -123,6 +127,9 @@ func (u *up) run(ctx context.Context, parts []supervise.Child) error {
 	})
 	group.Go(func() error {
 		for _, name := range u.parts {
+			if name == agentName {
+				continue
+			}
 			if _, err := supervisor.WaitReady(roles, name); err != nil {
 				return err
 			}

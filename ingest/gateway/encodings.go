@@ -55,8 +55,8 @@ func encodingNamed(name string) (encoding, bool) {
 }
 
 // decoders takes the compression off complete bodies. How long a body is
-// without it is known only afterwards, so it is decompressed into a scratch
-// buffer first and copied from there. There are few of these, which bounds what
+// without it is known only afterwards, but for a block of snappy, so it is
+// decompressed into a scratch buffer first and copied from there. There are few of these, which bounds what
 // bodies that turn out to be too long can cost, and they are used again. It is
 // safe for concurrent use.
 type decoders struct {
@@ -109,6 +109,9 @@ func (d *decoders) trim() {
 // decode returns src without its compression in a new buffer. The error is a
 // *refusal.
 func (d *decoders) decode(e encoding, src []byte) (*buffer, error) {
+	if e == snapped && !bytes.HasPrefix(src, []byte(snappyMagic)) {
+		return d.decodeSnappyBlock(src)
+	}
 	sc := <-d.scratches
 	defer func() { d.scratches <- sc }()
 	sc.used = true
@@ -134,7 +137,7 @@ func (d *decoders) into(sc *scratch, e encoding, src []byte) ([]byte, error) {
 	case deflated:
 		return d.decodeDeflate(sc, src)
 	case snapped:
-		return d.decodeSnappy(sc, src)
+		return d.decodeSnappyStream(sc, src)
 	}
 	return nil, refuse(internalError, "encoding %d has no decoder", e)
 }
@@ -284,17 +287,19 @@ const snappyMagic = "\xff\x06\x00\x00sNaPpY"
 // 64 bytes from 3.
 const maxSnappyRatio = 22
 
-// decodeSnappy takes the block and the framing format.
-func (d *decoders) decodeSnappy(sc *scratch, src []byte) ([]byte, error) {
-	if bytes.HasPrefix(src, []byte(snappyMagic)) {
-		r, ok := d.snap.Get().(*snappy.Reader)
-		if !ok {
-			r = snappy.NewReader(nil)
-		}
-		defer d.snap.Put(r)
-		r.Reset(bytes.NewReader(src))
-		return d.stream(sc, "snappy", r)
+// decodeSnappyStream takes the framing format.
+func (d *decoders) decodeSnappyStream(sc *scratch, src []byte) ([]byte, error) {
+	r, ok := d.snap.Get().(*snappy.Reader)
+	if !ok {
+		r = snappy.NewReader(nil)
 	}
+	defer d.snap.Put(r)
+	r.Reset(bytes.NewReader(src))
+	return d.stream(sc, "snappy", r)
+}
+
+// decodeSnappyBlock takes the block format, which begins with its length.
+func (d *decoders) decodeSnappyBlock(src []byte) (*buffer, error) {
 	n, err := snappy.DecodedLen(src)
 	if err != nil {
 		return nil, corrupt("snappy", err)
@@ -305,12 +310,15 @@ func (d *decoders) decodeSnappy(sc *scratch, src []byte) ([]byte, error) {
 	if int64(n) > d.limit {
 		return nil, d.tooLarge()
 	}
-	if err := sc.room(n, 0); err != nil {
+	b, err := d.memory.get(n)
+	if err != nil {
 		return nil, err
 	}
-	out, err := snappy.Decode(sc.bytes[:n], src)
+	out, err := snappy.Decode(b.bytes[:n], src)
 	if err != nil {
+		b.release()
 		return nil, corrupt("snappy", err)
 	}
-	return out, nil
+	b.bytes = out
+	return b, nil
 }

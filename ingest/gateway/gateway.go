@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,7 +86,12 @@ func New(cfg Config, producer Producer, reg Registry, log *slog.Logger, more ...
 	if err != nil {
 		return nil, fmt.Errorf("registering metrics of the gateway: %w", err)
 	}
-	in := &intake{producer: producer, limits: cfg.Events, timeout: cfg.RequestTimeout, memory: memory, metrics: m, log: log}
+	in := &intake{
+		producer: producer, limits: cfg.Events, timeout: cfg.RequestTimeout,
+		memory: memory, maxOutput: int64(cfg.Limits.MaxInflight - cfg.Limits.MaxDecompressed),
+		metrics: m, log: log,
+	}
+	in.works = in.otlpWorks()
 	for _, s := range telemetry.Signals {
 		in.topics[s] = cfg.Topics.Of(s)
 	}
@@ -105,7 +111,7 @@ func New(cfg Config, producer Producer, reg Registry, log *slog.Logger, more ...
 		},
 	}
 	g.http.pages = map[string]http.Handler{
-		"/":        http.HandlerFunc(serveGreeting),
+		"/":        serveGreeting(more),
 		"/healthz": http.HandlerFunc(serveHealthy),
 		"/readyz":  http.HandlerFunc(g.health.serveReady),
 		"/metrics": promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
@@ -259,7 +265,7 @@ const greeting = `This is a goshawk gateway. It takes OpenTelemetry data:
   POST /v1/logs      OTLP log records   (application/x-protobuf or application/json)
   POST /v1/traces    OTLP spans
   POST /v1/metrics   OTLP metric points
-
+%s
   GET  /healthz      is the process alive?
   GET  /readyz       can it deliver to Kafka?
   GET  /metrics      its own figures, for Prometheus
@@ -267,7 +273,14 @@ const greeting = `This is a goshawk gateway. It takes OpenTelemetry data:
 Point an SDK at it with OTEL_EXPORTER_OTLP_ENDPOINT and this page's base URL.
 `
 
-func serveGreeting(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(greeting))
+func serveGreeting(more []Route) http.HandlerFunc {
+	var list strings.Builder
+	for _, r := range more {
+		fmt.Fprintf(&list, "  POST %-13s %s\n", r.Path, r.About)
+	}
+	text := fmt.Appendf(nil, greeting, list.String())
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = w.Write(text)
+	}
 }

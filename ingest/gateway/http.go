@@ -34,8 +34,8 @@ func (s *httpService) addRoute(r Route) error {
 		return fmt.Errorf("path %s is routed twice", r.Path)
 	}
 	r.Formats = slices.Clone(r.Formats)
-	for i := range r.Formats {
-		r.Formats[i].header = []string{r.Formats[i].ContentType}
+	if err := r.prepare(s.intake); err != nil {
+		return err
 	}
 	s.routes[r.Path] = &r
 	return nil
@@ -79,11 +79,14 @@ func (s *httpService) serveRoute(w http.ResponseWriter, r *http.Request, route *
 	default:
 		res = s.receive(r, route, format)
 	}
+	if format.Whole {
+		res.outcome = res.outcome.whole()
+	}
 	if kind := &answers[res.outcome]; kind.status >= 300 {
 		s.drain(r)
 	}
 	if res.outcome == unsupported {
-		w.Header().Set("Accept-Encoding", acceptedEncodings)
+		w.Header().Set("Accept-Encoding", route.accepts())
 	}
 	s.metrics.requests[overHTTP][route.Signal][res.outcome].Inc()
 	s.metrics.durations[overHTTP][route.Signal].Observe(time.Since(start).Seconds())
@@ -122,7 +125,7 @@ func (route *Route) formatOf(r *http.Request) (*Format, *refusal) {
 	media, _, _ := strings.Cut(contentType, ";")
 	media = strings.TrimSpace(media)
 	for i := range route.Formats {
-		if strings.EqualFold(media, route.Formats[i].ContentType) {
+		if route.Formats[i].matches(contentType, media) {
 			return &route.Formats[i], nil
 		}
 	}
@@ -148,15 +151,18 @@ func (s *httpService) receive(r *http.Request, route *Route, format *Format) res
 		return refused(err)
 	}
 	defer body.release()
+	if format.works != nil {
+		return s.intake.deliverBy(r.Context(), format.works, route.Signal, tenant, body.bytes)
+	}
 	return s.intake.deliver(r.Context(), route.Signal, tenant, body.bytes)
 }
 
-// body returns the request's body as OTLP protobuf.
+// body returns the request's body as OTLP protobuf, or as the format's splitter
+// takes it.
 func (s *httpService) body(r *http.Request, route *Route, format *Format) (*buffer, error) {
-	name := r.Header.Get("Content-Encoding")
-	enc, ok := encodingNamed(name)
-	if !ok {
-		return nil, refuse(unsupported, "Content-Encoding is %q; want one of %s", name, acceptedEncodings)
+	enc, problem := route.encodingOf(r.Header)
+	if problem != nil {
+		return nil, problem
 	}
 	limit := s.maxBody
 	if enc == identity {
@@ -230,14 +236,23 @@ func (s *httpService) answer(w http.ResponseWriter, format *Format, signal telem
 	if res.outcome == unauthenticated {
 		h.Set("WWW-Authenticate", "Bearer")
 	}
+	for name, values := range format.Header {
+		h[name] = values
+	}
+	for name, values := range res.header {
+		h[name] = values
+	}
 	var body []byte
 	if format.Body != nil {
 		body = format.Body(signal, Answer{Status: kind.status, Code: kind.code, Rejected: res.rejected, Message: res.message})
 		h["Content-Type"] = format.header
 	}
-	if len(body) == 0 {
+	switch {
+	case kind.status == http.StatusNoContent: // has no length and no type
+		h.Del("Content-Type")
+	case len(body) == 0:
 		h["Content-Length"] = zeroLength
-	} else {
+	default:
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	w.WriteHeader(kind.status)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,8 +35,10 @@ type intake struct {
 	limits   otlp.Limits
 	timeout  time.Duration
 	memory   *memory
-	metrics  *metrics
-	log      *slog.Logger
+	// maxOutput bounds what the splitter of another format makes of a request.
+	maxOutput int64
+	metrics   *metrics
+	log       *slog.Logger
 	// quiet keeps a broker that is away from filling the log.
 	quiet quiet
 	// lastSafe is when Kafka last acknowledged anything, and lastUnsafe when a
@@ -44,13 +48,90 @@ type intake struct {
 	// at once, instead of holding memory until they time out.
 	away atomic.Bool
 
-	works sync.Pool // of *work
+	works *works // for OTLP
+}
+
+// works are the splitters of one format that wait to be used again.
+type works struct {
+	new  func() *work
+	pool sync.Pool // of *work
 }
 
 // work is the memory that one request needs besides its body.
 type work struct {
-	splitter *otlp.Splitter
+	splitter Splitter
+	budget   *budget
 	parts    []topic.Part
+}
+
+func newWorks(m *memory, limit int64, splitter func(*budget) Splitter) *works {
+	return &works{new: func() *work {
+		b := &budget{memory: m, limit: limit}
+		return &work{splitter: splitter(b), budget: b}
+	}}
+}
+
+func (ws *works) get() *work {
+	if w, ok := ws.pool.Get().(*work); ok {
+		return w
+	}
+	return ws.new()
+}
+
+// put ends the use of a work: its memory counts as free, and what the splitter
+// holds of the body is let go of, or the pool would keep it.
+func (ws *works) put(w *work) {
+	w.splitter.Reset()
+	w.budget.free()
+	ws.pool.Put(w)
+}
+
+// budget is what one request may use for output, and how much of that it uses.
+type budget struct {
+	memory         *memory
+	limit, claimed int64
+}
+
+func (b *budget) claim(n int64) error {
+	if n > b.limit-b.claimed {
+		return refuse(tooLarge, "the body becomes too large when it is converted")
+	}
+	if !b.memory.reserve(n) {
+		return errOverloaded
+	}
+	b.claimed += n
+	return nil
+}
+
+func (b *budget) free() {
+	b.memory.free(b.claimed)
+	b.claimed = 0
+}
+
+// otlpSplitter cuts bodies that are OTLP. The parts of a request that has to be
+// cut are a copy of it.
+type otlpSplitter struct {
+	*otlp.Splitter
+	budget *budget
+}
+
+func (s *otlpSplitter) Split(signal telemetry.Signal, body []byte, partitions int, received int64) error {
+	if err := s.budget.claim(int64(len(body))); err != nil {
+		return err
+	}
+	if err := s.Splitter.Split(signal, body, partitions, received); err != nil {
+		return err
+	}
+	if parts := s.Parts(); len(parts) == 1 && len(parts[0].Value) == len(body) {
+		s.budget.free() // the only part is the body itself
+	}
+	return nil
+}
+
+func (in *intake) otlpWorks() *works {
+	return newWorks(in.memory, math.MaxInt64, func(b *budget) Splitter {
+		return &otlpSplitter{Splitter: otlp.NewSplitter(in.limits), budget: b}
+	})
 }
 
 // result is what the sender of a request is told.
@@ -60,12 +141,19 @@ type result struct {
 	message string
 	// rejected is the number of events that were refused in a partial success.
 	rejected int64
+	// header are fields of the answer, where a splitter words any.
+	header http.Header
 }
 
-// deliver takes the body of one Export request of the tenant. It keeps nothing
-// of the body after it returns. The context of the sender ends when nobody waits
-// for the answer any more.
+// deliver takes the body of one Export request of the tenant.
 func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenant string, body []byte) result {
+	return in.deliverBy(sender, in.works, signal, tenant, body)
+}
+
+// deliverBy takes a body that the splitters of ws cut. It keeps nothing of the
+// body after it returns. The context of the sender ends when nobody waits for
+// the answer any more.
+func (in *intake) deliverBy(sender context.Context, ws *works, signal telemetry.Signal, tenant string, body []byte) result {
 	if in.away.Load() {
 		return result{outcome: unavailable, message: "kafka cannot be reached; send again later"}
 	}
@@ -76,29 +164,18 @@ func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenan
 	if err != nil {
 		return in.notSafe(sender, err)
 	}
-	w := in.work()
-	defer func() {
-		w.splitter.Reset() // or the pool would keep the body
-		in.works.Put(w)
-	}()
-
-	// The parts of a request that has to be cut are a copy of it.
-	copied := int64(len(body))
-	if !in.memory.reserve(copied) {
-		return refused(errOverloaded)
-	}
-	defer func() { in.memory.free(copied) }()
+	w := ws.get()
+	defer ws.put(w)
 
 	received := time.Now().UnixNano()
 	if err := w.splitter.Split(signal, body, partitions, received); err != nil {
+		var r *refusal
+		if errors.As(err, &r) {
+			return refused(r)
+		}
 		return result{outcome: malformed, message: err.Error()}
 	}
-	parts := w.splitter.Parts()
-	if len(parts) == 1 && len(parts[0].Value) == len(body) {
-		in.memory.free(copied) // the only part is the body itself
-		copied = 0
-	}
-	if len(parts) > 0 {
+	if parts := w.splitter.Parts(); len(parts) > 0 {
 		id := topic.RequestID(tenant, body)
 		w.parts = w.parts[:0]
 		for i, p := range parts {
@@ -123,16 +200,19 @@ func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenan
 }
 
 // safe counts and answers a request whose accepted events Kafka has.
-func (in *intake) safe(signal telemetry.Signal, s *otlp.Splitter) result {
+func (in *intake) safe(signal telemetry.Signal, s Splitter) result {
 	in.metrics.accepted[signal].Add(float64(s.Accepted()))
-	rejected := s.Rejected()
-	if rejected == 0 {
-		return result{outcome: accepted, message: s.Message()}
+	res := result{outcome: accepted, rejected: s.Rejected(), message: s.Message()}
+	if h, ok := s.(HeaderSplitter); ok {
+		res.header = h.Header()
 	}
-	for reason, events := range s.RejectedBy() {
-		in.metrics.reject(signal, reason, events)
+	if res.rejected > 0 {
+		res.outcome = partial
+		for reason, events := range s.RejectedBy() {
+			in.metrics.reject(signal, reason, events)
+		}
 	}
-	return result{outcome: partial, rejected: rejected, message: s.Message()}
+	return res
 }
 
 // notSafe answers a request that Kafka did not acknowledge, and so may or may
@@ -150,11 +230,4 @@ func (in *intake) notSafe(sender context.Context, err error) result {
 	}
 	in.lastUnsafe.Store(time.Now().UnixNano())
 	return result{outcome: unavailable, message: "kafka did not acknowledge in time; send again later"}
-}
-
-func (in *intake) work() *work {
-	if w, ok := in.works.Get().(*work); ok {
-		return w
-	}
-	return &work{splitter: otlp.NewSplitter(in.limits)}
 }

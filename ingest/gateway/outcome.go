@@ -16,6 +16,8 @@ type outcome uint8
 const (
 	accepted outcome = iota
 	partial
+	wholly // accepted, and partly, are partial, where success means everything
+	partly
 	malformed
 	unauthenticated
 	forbidden
@@ -49,6 +51,8 @@ var answers = [outcomes]struct {
 }{
 	accepted:        {http.StatusOK, codes.OK, 0},
 	partial:         {http.StatusOK, codes.OK, 0},
+	wholly:          {http.StatusNoContent, codes.OK, 0},
+	partly:          {http.StatusBadRequest, codes.InvalidArgument, 0},
 	malformed:       {http.StatusBadRequest, codes.InvalidArgument, 0},
 	unauthenticated: {http.StatusUnauthorized, codes.Unauthenticated, 0},
 	forbidden:       {http.StatusForbidden, codes.PermissionDenied, 0},
@@ -61,6 +65,17 @@ var answers = [outcomes]struct {
 	clientGone:      {statusClientGone, codes.Canceled, 0},
 	internalError:   {http.StatusInternalServerError, codes.Internal, 0},
 	unavailable:     {http.StatusServiceUnavailable, codes.Unavailable, unavailableDelay},
+}
+
+// whole returns the outcome where success means that everything was taken.
+func (o outcome) whole() outcome {
+	switch o {
+	case accepted:
+		return wholly
+	case partial:
+		return partly
+	}
+	return o
 }
 
 // refusal is an error that the sender is told about.

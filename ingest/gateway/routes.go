@@ -2,15 +2,22 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
 
 // Route is one path that takes telemetry by POST. The gateway authenticates,
-// limits and decompresses; what is left to a protocol is to convert its format
-// to OTLP and to word the answer.
+// limits and decompresses; what is left to a protocol is to turn its format into
+// OTLP and to word the answer. It does the former in one of two ways: it converts
+// a body, which is then checked and cut as any other, or it brings a [Splitter],
+// which does everything in one walk.
 //
 // A protocol beside OTLP is a folder with a function that returns its routes,
 // which is passed to [New].
@@ -18,21 +25,74 @@ type Route struct {
 	Path    string
 	Signal  telemetry.Signal
 	Formats []Format
+	// Encoding is the one Content-Encoding that is taken, and the one that is
+	// meant where a request names none. It is empty where every encoding that the
+	// gateway knows may be used.
+	Encoding string
+	// About says in a few words what the path takes, for people.
+	About string
+
+	only encoding // what Encoding names
 }
 
 // Format is one content type of a route.
 type Format struct {
-	// ContentType is the media type of request and answer, without parameters.
-	ContentType string
+	// ContentType is the media type of requests, without parameters, and of
+	// answers where AnswerType is empty.
+	ContentType, AnswerType string
+	// Matches reports whether a Content-Type header names the format. It may be
+	// nil, which compares the media type with ContentType.
+	Matches func(contentType string) bool
 	// Convert appends the request as an OTLP Export request in protobuf to dst.
 	// It never grows dst beyond its capacity but returns [ErrNoRoom], and is
 	// called again with a larger one. Any other error is told to the sender. It
 	// is nil where the body is that protobuf already.
 	Convert func(dst, body []byte) ([]byte, error)
+	// NewSplitter returns what checks and cuts bodies where these are not OTLP;
+	// Convert is then nil. A splitter asks claim for memory, and returns the error
+	// of that as it is.
+	NewSplitter func(limits otlp.Limits, claim func(bytes int64) error) Splitter
+	// Whole is set where success means that everything was taken: 204 answers a
+	// request that was, and 400 one of which something was refused, though the
+	// rest was kept. Otherwise both are answered with 200, as OTLP has it.
+	Whole bool
+	// Header are fields of every answer to a request in this format. A splitter
+	// can replace them.
+	Header http.Header
 	// Body words the answer. It may be nil, which answers with a status alone.
 	Body func(signal telemetry.Signal, a Answer) []byte
 
 	header []string // the Content-Type of answers
+	works  *works   // nil without NewSplitter
+}
+
+// Splitter checks the requests of one format and cuts them into parts, each an
+// OTLP Export request. It is used by one goroutine at a time, for one request
+// after another. What it found is valid until the next Split or Reset.
+type Splitter interface {
+	// Split takes a body that was received at the given time, Unix nanoseconds. It
+	// keeps the body until Reset. It returns an error only where nothing of the
+	// request is accepted, and its sender is told. The parts of a request that is
+	// sent again are the same.
+	Split(signal telemetry.Signal, body []byte, partitions int, received int64) error
+	// Parts are what has to be produced.
+	Parts() []otlp.Part
+	// Accepted and Rejected are numbers of events, RejectedBy the latter by reason.
+	Accepted() int64
+	Rejected() int64
+	RejectedBy() iter.Seq2[string, int64]
+	// Message says what is wrong; it is empty where nothing is.
+	Message() string
+	// Reset lets go of the body.
+	Reset()
+}
+
+// HeaderSplitter is a splitter that says in the header of an answer what Kafka
+// acknowledged.
+type HeaderSplitter interface {
+	Splitter
+	// Header returns fields that belong to the caller.
+	Header() http.Header
 }
 
 // Answer is what a sender is told.
@@ -57,4 +117,58 @@ func otlpRoutes(maxDepth int) []Route {
 		{Path: "/v1/traces", Signal: telemetry.Spans, Formats: formats(telemetry.Spans)},
 		{Path: "/v1/metrics", Signal: telemetry.Metrics, Formats: formats(telemetry.Metrics)},
 	}
+}
+
+// prepare resolves what does not change between requests.
+func (route *Route) prepare(in *intake) error {
+	if route.Encoding != "" {
+		only, ok := encodingNamed(route.Encoding)
+		if !ok {
+			return fmt.Errorf("path %s: encoding %q is not known", route.Path, route.Encoding)
+		}
+		route.only = only
+	}
+	for i := range route.Formats {
+		f := &route.Formats[i]
+		if f.AnswerType == "" {
+			f.AnswerType = f.ContentType
+		}
+		f.header = []string{f.AnswerType}
+		if f.NewSplitter != nil {
+			f.works = newWorks(in.memory, in.maxOutput, func(b *budget) Splitter { return f.NewSplitter(in.limits, b.claim) })
+		}
+	}
+	return nil
+}
+
+// encodingOf returns the encoding of a request's body.
+func (route *Route) encodingOf(header http.Header) (encoding, *refusal) {
+	name := header.Get("Content-Encoding")
+	if route.Encoding == "" {
+		if enc, ok := encodingNamed(name); ok {
+			return enc, nil
+		}
+		return identity, refuse(unsupported, "Content-Encoding is %q; want one of %s", name, acceptedEncodings)
+	}
+	if name != "" && !strings.EqualFold(name, route.Encoding) {
+		return identity, refuse(unsupported, "Content-Encoding is %q; want %s", name, route.Encoding)
+	}
+	return route.only, nil
+}
+
+// accepts lists the encodings for a sender that used another one.
+func (route *Route) accepts() string {
+	if route.Encoding != "" {
+		return route.Encoding
+	}
+	return acceptedEncodings
+}
+
+// matches reports whether a Content-Type header, whose media type is given too,
+// names the format.
+func (f *Format) matches(contentType, media string) bool {
+	if f.Matches != nil {
+		return f.Matches(contentType)
+	}
+	return strings.EqualFold(media, f.ContentType)
 }

@@ -25,6 +25,8 @@ type Store struct {
 	*enginetest.Engine
 	// Conn may do everything.
 	Conn driver.Conn
+	// Columns reads results column by column, as the same user.
+	Columns *clickhouse.Columns
 }
 
 // Start starts an engine for the test and creates the tables and views.
@@ -43,7 +45,12 @@ func Start(t testing.TB, change ...func(*engine.Config)) *Store {
 			t.Error(err)
 		}
 	})
-	s := &Store{Engine: e, Conn: conn}
+	columns, err := clickhouse.OpenColumns(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(columns.Close)
+	s := &Store{Engine: e, Conn: conn, Columns: columns}
 	dialect := tables.Dialect{Database: e.Database}
 	var texts []string
 	for _, table := range tables.All() {

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/prometheus"
 )
 
 // A selection picks the attributes that go to a column.
@@ -52,6 +53,29 @@ func attributeMaps[T any](r *rows[T], s *shared, attrs func(*T) telemetry.Range)
 			list := s.batch.AttrsOf(attrs(&r.all[i]))
 			for n := range list {
 				dst = appendValue(dst, &s.scratch, &list[n].Value)
+			}
+		}
+		return dst
+	}
+}
+
+// labelMaps encodes a column Map(LowCardinality(String), String) of labels.
+func labelMaps[T any](r *rows[T], words *dictionary, labels func(*T) []prometheus.Label) encoder {
+	return func(dst []byte) []byte {
+		dst, total := offsets(dst, r, func(row *T) int { return len(labels(row)) })
+		if total == 0 {
+			return dst
+		}
+		words.reset(total)
+		for _, i := range r.part {
+			for n, l := range labels(&r.all[i]) {
+				words.addNth(n, l.Name)
+			}
+		}
+		dst = words.append(dst)
+		for _, i := range r.part {
+			for _, l := range labels(&r.all[i]) {
+				dst = appendText(dst, l.Value)
 			}
 		}
 		return dst

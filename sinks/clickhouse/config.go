@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/prometheus"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -15,8 +16,11 @@ type Config struct {
 	// its token makes harmless.
 	Timeout time.Duration `yaml:"timeout"`
 	// SeriesCache is how many series each worker remembers to have written.
-	SeriesCache int       `yaml:"series_cache"`
-	Retention   Retention `yaml:"retention_days"`
+	SeriesCache int `yaml:"series_cache"`
+	// PromoteResourceAttributes are the resource attributes that become labels
+	// of every series of the resource in PromQL, beside job and instance.
+	PromoteResourceAttributes []string  `yaml:"promote_resource_attributes"`
+	Retention                 Retention `yaml:"retention_days"`
 }
 
 // Retention is how many days rows are kept.
@@ -41,9 +45,10 @@ type TenantRetention struct {
 // none expires as it arrives.
 func DefaultConfig() Config {
 	return Config{
-		Timeout:     time.Minute,
-		SeriesCache: 200_000,
-		Retention:   Retention{Logs: 35, Spans: 35, Metrics: 35, DeadLetters: 35, Ledger: 100},
+		Timeout:                   time.Minute,
+		SeriesCache:               200_000,
+		PromoteResourceAttributes: prometheus.DefaultPromoted(),
+		Retention:                 Retention{Logs: 35, Spans: 35, Metrics: 35, DeadLetters: 35, Ledger: 100},
 	}
 }
 

@@ -57,6 +57,11 @@ func eventTimes[T any](r *rows[T], value func(*T) int64) encoder {
 	return int64s(r, func(row *T) int64 { return eventTime(value(row)) })
 }
 
+// buckets encodes the column bucket of events.
+func buckets[T any](r *rows[T], time func(*T) int64) encoder {
+	return uint32s(r, func(row *T) uint32 { return bucketOf(time(row)) })
+}
+
 // uint32s encodes a column of 4-byte numbers.
 func uint32s[T any](r *rows[T], value func(*T) uint32) encoder {
 	return func(dst []byte) []byte {

@@ -30,6 +30,7 @@ func newExemplars(s *Sink) *exemplars {
 		"tenant":         lowTexts(r, &sh.words, func(row *exemplarRow) string { return of(row).tenant }),
 		"metric":         lowTexts(r, &sh.words, func(row *exemplarRow) string { return metric(row).Name }),
 		"fingerprint":    int64s(r, func(row *exemplarRow) int64 { return int64(row.fingerprint) }),
+		"bucket":         buckets(r, func(row *exemplarRow) int64 { return row.pointTime }),
 		"time":           eventTimes(r, func(row *exemplarRow) int64 { return row.pointTime }),
 		"exemplar_time":  times(r, func(row *exemplarRow) int64 { return row.Time }),
 		"value":          float64s(r, func(row *exemplarRow) float64 { return row.Value }),
@@ -57,7 +58,8 @@ func (t *exemplars) prepare(s *shared) *block {
 	t.sort.reset(len(t.found))
 	for i := range t.found {
 		row := &t.found[i]
-		t.sort.add(uint64(s.metrics[row.metric].rank), row.fingerprint, eventTime(row.pointTime))
+		time := eventTime(row.pointTime)
+		t.sort.add(pointPrefix(s.metrics[row.metric].rank, time), row.fingerprint, time)
 	}
 	t.rows.all, t.rows.order = t.found, t.sort.sorted()
 	t.block.rows = len(t.found)

@@ -20,7 +20,7 @@ func newLogs(s *Sink) *logs {
 	of := func(l *telemetry.Log) *resource { return &sh.resources[l.Resource] }
 	t.block = s.newBlock(tables.Logs, t.rows.use, encoders{
 		"tenant":             lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).tenant }),
-		"bucket":             uint32s(r, func(l *telemetry.Log) uint32 { return bucketOf(l.Time) }),
+		"bucket":             buckets(r, func(l *telemetry.Log) int64 { return l.Time }),
 		"service":            lowTexts(r, &sh.words, func(l *telemetry.Log) string { return of(l).service }),
 		"time":               eventTimes(r, func(l *telemetry.Log) int64 { return l.Time }),
 		"observed_delay_ns":  int64s(r, observedDelay),

@@ -27,6 +27,7 @@ func (t *points[T]) common(sh *shared, own encoders) encoders {
 		"fingerprint": func(dst []byte) []byte {
 			return appendOrdered(dst, r.part, t.fingerprints)
 		},
+		"bucket":         buckets(r, func(p *T) int64 { return t.point(p).Time }),
 		"time":           eventTimes(r, func(p *T) int64 { return t.point(p).Time }),
 		"start_time":     times(r, func(p *T) int64 { return t.point(p).Start }),
 		"flags":          uint32s(r, func(p *T) uint32 { return t.point(p).Flags }),
@@ -48,7 +49,8 @@ func (t *points[T]) prepare(s *Sink, all []T) *block {
 		s.exemplars.see(s.shared.batch, p, f)
 		t.fingerprints = append(t.fingerprints, f)
 		m := &s.shared.metrics[p.Metric]
-		t.sort.add(uint64(m.rank), f, eventTime(p.Time))
+		time := eventTime(p.Time)
+		t.sort.add(pointPrefix(m.rank, time), f, time)
 	}
 	t.rows.all, t.rows.order = all, t.sort.sorted()
 	t.block.rows = len(all)
@@ -59,7 +61,7 @@ func newSamples(s *Sink) *points[telemetry.NumberPoint] {
 	t := &points[telemetry.NumberPoint]{point: func(p *telemetry.NumberPoint) *telemetry.Point { return &p.Point }}
 	r := &t.rows
 	t.block = s.newBlock(tables.Samples, t.rows.use, t.common(&s.shared, encoders{
-		"value":     float64s(r, func(p *telemetry.NumberPoint) float64 { return p.Value }),
+		"value":     float64s(r, valueOf),
 		"is_int":    uint8s(r, func(p *telemetry.NumberPoint) uint8 { return boolByte(p.IsInt) }),
 		"exact_int": int64s(r, func(p *telemetry.NumberPoint) int64 { return exactInt(p.IsInt, p.Int) }),
 	}))
@@ -112,6 +114,24 @@ func newSummaries(s *Sink) *points[telemetry.SummaryPoint] {
 		"values":    numberArrays(r, pairs, 1, 2, sh.float),
 	}))
 	return t
+}
+
+// valueOf is the value of a point; that of a point without a recorded value is
+// the NaN by which Prometheus marks a series as stale, so that PromQL need not
+// read the flags.
+func valueOf(p *telemetry.NumberPoint) float64 {
+	if p.Flags&telemetry.FlagNoRecordedValue != 0 {
+		return math.Float64frombits(staleNaN)
+	}
+	return p.Value
+}
+
+// staleNaN are the bits of value.StaleNaN of Prometheus.
+const staleNaN = 0x7ff0000000000002
+
+// pointPrefix packs what tables of points are ordered by before the fingerprint.
+func pointPrefix(rank uint32, time int64) uint64 {
+	return uint64(rank)<<32 | uint64(time/bucketWidth)
 }
 
 // exactInt is the column exact_int: the integer where a double cannot hold it.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/prometheus/model/value"
 	"pgregory.net/rapid"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -259,7 +260,7 @@ func checkMetrics(t *rapid.T, s *store, b *telemetry.Batch, days uint16) {
 	point := func(p *telemetry.Point) stored {
 		m := &b.Metrics[p.Metric]
 		return stored{
-			"tenant": b.TenantOf(m.Resource), "metric": m.Name, "time": at(p.Time), "start_time": at(p.Start), "flags": p.Flags,
+			"tenant": b.TenantOf(m.Resource), "metric": m.Name, "bucket": bucketTime(p.Time), "time": at(p.Time), "start_time": at(p.Start), "flags": p.Flags,
 			"retention_days": days, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),
 		}
 	}
@@ -291,6 +292,9 @@ func checkMetrics(t *rapid.T, s *store, b *telemetry.Batch, days uint16) {
 		p := &b.Numbers[i]
 		row := point(&p.Point)
 		row["value"], row["is_int"], row["exact_int"] = math.Float64bits(p.Value), p.IsInt, exact(p.IsInt, p.Int)
+		if p.Flags&telemetry.FlagNoRecordedValue != 0 {
+			row["value"] = value.StaleNaN
+		}
 		want = append(want, row)
 	}
 	samples := s.read(t, tables.Samples, b, "flags")
@@ -353,7 +357,7 @@ func checkExemplars(t *rapid.T, s *store, b *telemetry.Batch, days uint16) {
 				exact = e.Int
 			}
 			want[n] = stored{
-				"tenant": b.TenantOf(m.Resource), "metric": m.Name, "time": at(p.Time), "exemplar_time": at(e.Time),
+				"tenant": b.TenantOf(m.Resource), "metric": m.Name, "bucket": bucketTime(p.Time), "time": at(p.Time), "exemplar_time": at(e.Time),
 				"value": math.Float64bits(e.Value), "is_int": e.IsInt, "exact_int": exact,
 				"trace_id": string(e.TraceID[:]), "span_id": string(e.SpanID[:]), "attributes": texts2map(b, e.Attrs, nil),
 				"retention_days": days, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),

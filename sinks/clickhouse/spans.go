@@ -24,7 +24,7 @@ func newSpans(s *Sink) *spans {
 	attrs := func(sp *telemetry.Span) telemetry.Range { return sp.Attrs }
 	t.block = s.newBlock(tables.Spans, t.use, encoders{
 		"tenant":            lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).tenant }),
-		"bucket":            uint32s(r, func(sp *telemetry.Span) uint32 { return bucketOf(sp.Start) }),
+		"bucket":            buckets(r, func(sp *telemetry.Span) int64 { return sp.Start }),
 		"service":           lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).service }),
 		"time":              eventTimes(r, func(sp *telemetry.Span) int64 { return sp.Start }),
 		"duration_ns":       int64s(r, func(sp *telemetry.Span) int64 { return storableTime(sp.End) - eventTime(sp.Start) }),

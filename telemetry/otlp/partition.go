@@ -61,3 +61,13 @@ func hashAttributes(buf []byte, pos int) (sum uint64) {
 	}
 	return sum
 }
+
+// PartitionOfResource returns the partition of the logs and metrics of a
+// resource, for who makes requests that are cut already: resource is an encoded
+// Resource.
+func PartitionOfResource(resource []byte, partitions int) int {
+	if partitions < 2 {
+		return 0
+	}
+	return int(hashAttributes(resource, 0) % uint64(partitions))
+}

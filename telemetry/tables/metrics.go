@@ -5,12 +5,13 @@ func point(name, comment string, shape ...Column) Table {
 	return Table{
 		Name:    name,
 		Comment: comment,
-		Columns: columns(tenant, metric, fingerprint, pointTime, pointStart, shape, pointFlags, retention, origin),
+		Columns: columns(tenant, metric, bucket, fingerprint, pointTime, pointStart, shape, pointFlags, retention, origin),
 		Engine:  "MergeTree",
-		// No bucket: within a day's partition the samples of a series lie
-		// together, which is what makes them small.
+		// The bucket comes before the series: what is asked for most often is
+		// the last minutes of all series of a metric, which would otherwise read
+		// the whole day of each.
 		PartitionBy: partitionByTime,
-		OrderBy:     []string{"tenant", "metric", "fingerprint", "time"},
+		OrderBy:     []string{"tenant", "metric", "bucket", "fingerprint", "time"},
 		TTL:         ttlByTime,
 		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
@@ -85,9 +86,18 @@ func exemplars() Table {
 func series() Table {
 	return Table{
 		Name:    Series,
-		Comment: "what a fingerprint stands for, one row per series and day",
+		Comment: "what a fingerprint stands for, one row per series, shape of its points and day",
 		Columns: columns(
 			tenant, metric, fingerprint,
+			Column{
+				Name: "prometheus_name", Type: lowCardinality, Codec: zstd,
+				Comment: "name in PromQL: metric with unit and type as suffixes; of a histogram or summary without _bucket, _sum, _count; empty where PromQL does not see the series",
+			},
+			Column{Name: "labels", Type: attributeMap, Codec: zstd, Comment: "labels in PromQL, but __name__, le and quantile"},
+			Column{
+				Name: "protocol", Type: "Enum8('otlp' = 0, 'remote_write' = 1, 'exemplars' = 2, 'metadata' = 3)", Codec: zstd,
+				Comment: "where the series came from: otlp, or a part of Prometheus remote-write: its samples, exemplars without a sample, or metadata of a metric",
+			},
 			Column{Name: "day", Type: "Date", Codec: zstd, Comment: "a day, UTC, on which the series has points"},
 			service,
 			Column{
@@ -99,13 +109,17 @@ func series() Table {
 			Column{Name: "unit", Type: lowCardinality, Codec: zstd, Comment: "unit of the values"},
 			Column{Name: "description", Type: lowCardinality, Codec: zstd, Comment: "what the metric measures"},
 			Column{Name: "metadata", Type: attributeMap, Codec: zstd, Comment: "attributes of the metric itself"},
-			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes of the series' points"},
+			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes of the series' points, as the sender named them"},
 			producer, retention,
 			Column{Name: "kafka_partition", Type: "UInt32", Codec: zstd, Comment: "partition of the topic that the series came from"},
 		),
+		Indexes: []Index{
+			{"prometheus_name", "prometheus_name", "set(1000)", 1},
+		},
 		Engine:      "ReplacingMergeTree",
 		PartitionBy: "(retention_days, day)",
-		OrderBy:     []string{"tenant", "metric", "fingerprint", "day"},
+		// A series whose sender changes the shape of its points is in two tables.
+		OrderBy:     []string{"tenant", "metric", "fingerprint", "kind", "day"},
 		TTL:         "toDateTime(day) + toIntervalDay(retention_days + 1)",
 		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",

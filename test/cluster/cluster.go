@@ -34,6 +34,9 @@ type Options struct {
 	Up bool
 	// Only lists the roles that are started; empty for all of them.
 	Only []string
+	// Agent lets `goshawk up` run an agent, which looks at this machine every
+	// second. Without it only what tests send is in the topics.
+	Agent bool
 	// Args are added to the command line of `goshawk up`.
 	Args []string
 	// Kafka is the bootstrap address of a broker that is used instead of the
@@ -132,11 +135,12 @@ clickhouse: {addresses: [%q]}
 gateway: {otlp_grpc: %q, otlp_http: %q}
 process: {listen: "127.0.0.1:0"}
 query: {listen: %q}
+agent: {enabled: %t, interval: 1s}
 embedded:
   kafka: {listen: %q}
   clickhouse: {native_port: %s, http_port: %s}
 %s
-`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
+`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.options.Agent, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
 	if c.options.Kafka != "" {
 		text = strings.Replace(text, fmt.Sprintf("  kafka: {listen: %q}\n", c.Kafka), "", 1)
 	}

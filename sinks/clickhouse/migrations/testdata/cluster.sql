@@ -156,6 +156,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`samples_local` ON CLUSTER `main`
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
     `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
@@ -169,7 +170,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`samples_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, metric, fingerprint, time)
+ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of gauges and sums, one row each';
@@ -181,6 +182,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`histograms_local` ON CLUSTER `main`
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
     `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
@@ -198,7 +200,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`histograms_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, metric, fingerprint, time)
+ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of histograms with explicit bounds, one row each';
@@ -210,6 +212,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms_local` ON CLUSTER
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
     `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
@@ -232,7 +235,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms_local` ON CLUSTER
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, metric, fingerprint, time)
+ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of exponential histograms, one row each';
@@ -244,6 +247,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`summaries_local` ON CLUSTER `main`
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
     `start_time` DateTime64(9) COMMENT 'since when a sum or histogram counts, 1970-01-01 if the sender did not say' CODEC(Delta(8), ZSTD(1)),
@@ -258,7 +262,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`summaries_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, metric, fingerprint, time)
+ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'points of summaries, one row each';
@@ -271,6 +275,9 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`series_local` ON CLUSTER `main`
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `prometheus_name` LowCardinality(String) COMMENT 'name in PromQL: metric with unit and type as suffixes; of a histogram or summary without _bucket, _sum, _count; empty where PromQL does not see the series' CODEC(ZSTD(1)),
+    `labels` Map(LowCardinality(String), String) COMMENT 'labels in PromQL, but __name__, le and quantile' CODEC(ZSTD(1)),
+    `protocol` Enum8('otlp' = 0, 'remote_write' = 1, 'exemplars' = 2, 'metadata' = 3) COMMENT 'where the series came from: otlp, or a part of Prometheus remote-write: its samples, exemplars without a sample, or metadata of a metric' CODEC(ZSTD(1)),
     `day` Date COMMENT 'a day, UTC, on which the series has points' CODEC(ZSTD(1)),
     `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
     `kind` Enum8('empty' = 0, 'gauge' = 1, 'sum' = 2, 'histogram' = 3, 'exponential_histogram' = 4, 'summary' = 5) COMMENT 'shape of the points, which says in which table they are' CODEC(ZSTD(1)),
@@ -279,7 +286,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`series_local` ON CLUSTER `main`
     `unit` LowCardinality(String) COMMENT 'unit of the values' CODEC(ZSTD(1)),
     `description` LowCardinality(String) COMMENT 'what the metric measures' CODEC(ZSTD(1)),
     `metadata` Map(LowCardinality(String), String) COMMENT 'attributes of the metric itself' CODEC(ZSTD(1)),
-    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the series\' points' CODEC(ZSTD(1)),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the series\' points, as the sender named them' CODEC(ZSTD(1)),
     `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
     `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
     `service_version` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.version"') COMMENT 'resource attribute service.version',
@@ -299,14 +306,15 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`series_local` ON CLUSTER `main`
     `scope_schema_url` LowCardinality(String) ALIAS JSON_VALUE(scope, '$.schema_url') COMMENT 'schema of the scope\'s attributes',
     `scope_dropped_attributes` UInt32 ALIAS toUInt32OrZero(JSON_VALUE(scope, '$.dropped_attributes_count')) COMMENT 'attributes of the scope that the sender dropped',
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
-    `kafka_partition` UInt32 COMMENT 'partition of the topic that the series came from' CODEC(ZSTD(1))
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the series came from' CODEC(ZSTD(1)),
+    INDEX `prometheus_name` prometheus_name TYPE set(1000) GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree
 PARTITION BY (retention_days, day)
-ORDER BY (tenant, metric, fingerprint, day)
+ORDER BY (tenant, metric, fingerprint, kind, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
-COMMENT 'what a fingerprint stands for, one row per series and day';
+COMMENT 'what a fingerprint stands for, one row per series, shape of its points and day';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`series` ON CLUSTER `main` AS `telemetry`.`series_local`
 ENGINE = Distributed('main', 'telemetry', 'series_local', kafka_partition);
@@ -315,6 +323,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars_local` ON CLUSTER `main`
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
     `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
     `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
     `time` DateTime64(9) COMMENT 'time of the point' CODEC(Delta(8), ZSTD(1)),
     `value` Float64 COMMENT 'measurement; of an integer the nearest double' CODEC(ZSTD(1)),
@@ -330,7 +339,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars_local` ON CLUSTER `main`
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
-ORDER BY (tenant, metric, fingerprint, time)
+ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'measurements that points remember with their trace, one row each';

@@ -1,0 +1,51 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+)
+
+// Config is the agent's section in goshawk's own configuration. What the agent
+// collects is in the configuration of the collector.
+type Config struct {
+	// Enabled lets `goshawk up` run an agent.
+	Enabled bool `yaml:"enabled"`
+	// Config lists files with configurations of the collector, later ones over
+	// earlier ones. Without any, the agent tells how this host is.
+	Config []string `yaml:"config"`
+	// DataDir keeps what Kafka has not acknowledged, where the default
+	// configuration is used; empty means the folder agent in data_dir.
+	DataDir string `yaml:"data_dir"`
+	// Interval is the time between two looks at the host.
+	Interval time.Duration `yaml:"interval"`
+	// RootPath is where the host's root is mounted, for an agent in a container.
+	RootPath string `yaml:"root_path"`
+	// Tenant owns what the agent sends.
+	Tenant string `yaml:"tenant"`
+	// Listen serves /metrics and /healthz of the agent; empty for none.
+	Listen string `yaml:"listen"`
+}
+
+// DefaultConfig looks at the host every 15 seconds.
+func DefaultConfig() Config {
+	return Config{Enabled: true, Config: []string{}, Interval: 15 * time.Second, Tenant: telemetry.DefaultTenant}
+}
+
+// Validate says what is wrong with the values. It opens nothing.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Interval < time.Second {
+		errs = append(errs, fmt.Errorf("agent.interval: %s is less than a second", c.Interval))
+	}
+	if c.RootPath != "" && !filepath.IsAbs(c.RootPath) {
+		errs = append(errs, fmt.Errorf("agent.root_path: %q is not absolute", c.RootPath))
+	}
+	if !telemetry.ValidTenant(c.Tenant) {
+		errs = append(errs, fmt.Errorf("agent.tenant: %q is not the name of a tenant", c.Tenant))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,70 @@
+// Package promql answers PromQL over the tables of metrics: a storage for the
+// query engine of Prometheus, and Prometheus's HTTP API.
+//
+// The engine, the parser and the wording of answers are Prometheus's own; what
+// is here is where samples come from. docs/prometheus.md is the contract.
+package promql
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
+)
+
+// parserOptions are what queries may use beyond plain PromQL.
+func (c *Config) parserOptions() parser.Options {
+	return parser.Options{
+		EnableExperimentalFunctions:  c.ExperimentalFunctions,
+		EnableExtendedRangeSelectors: c.ExperimentalFunctions,
+		ExperimentalDurationExpr:     c.ExperimentalFunctions,
+		EnableBinopFillModifiers:     c.ExperimentalFunctions,
+	}
+}
+
+// newEngine makes an engine that evaluates queries as Prometheus does.
+func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *promql.Engine {
+	return promql.NewEngine(promql.EngineOpts{
+		Logger:                   log,
+		Reg:                      reg,
+		MaxSamples:               cfg.MaxSamples,
+		Timeout:                  cfg.Timeout,
+		LookbackDelta:            cfg.Lookback,
+		ActiveQueryTracker:       newTracker(cfg.Concurrency),
+		NoStepSubqueryIntervalFn: func(int64) int64 { return defaultSubqueryStep.Milliseconds() },
+		EnableAtModifier:         true,
+		EnableNegativeOffset:     true,
+		UseStartTimestamps:       cfg.UseStartTimestamps,
+		Parser:                   parser.NewParser(cfg.parserOptions()),
+	})
+}
+
+// defaultSubqueryStep is the step of a subquery that names none.
+const defaultSubqueryStep = time.Minute
+
+// tracker lets a number of queries be evaluated at a time.
+type tracker struct{ slots chan struct{} }
+
+func newTracker(n int) *tracker { return &tracker{make(chan struct{}, n)} }
+
+// GetMaxConcurrent implements promql.QueryTracker.
+func (t *tracker) GetMaxConcurrent() int { return cap(t.slots) }
+
+// Insert waits for a slot.
+func (t *tracker) Insert(ctx context.Context, _ string) (int, error) {
+	select {
+	case t.slots <- struct{}{}:
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Delete gives the slot back.
+func (t *tracker) Delete(int) { <-t.slots }
+
+// Close has nothing to release.
+func (t *tracker) Close() error { return nil }
