@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/grafana/regexp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/route"
@@ -28,7 +29,7 @@ import (
 type API struct {
 	cfg    Config
 	store  *Store
-	engine *promql.Engine
+	engine *engine
 	log    *slog.Logger
 	prom   http.Handler
 	start  time.Time
@@ -64,7 +65,7 @@ func New(cfg Config, store *Store, version string, reg prometheus.Registerer, lo
 		log,
 		func(context.Context) v1.RulesRetriever { return nothing{} },
 		remoteReadSamples, remoteReadConcurrency, remoteReadFrame,
-		false, nil, a.runtimeInfo,
+		false, noOrigin, a.runtimeInfo,
 		&v1.PrometheusVersion{Version: version, GoVersion: runtime.Version()},
 		nil, nil, nil, prometheus.NewRegistry(), nil,
 		false, nil, false, false, false, false,
@@ -79,6 +80,9 @@ func New(cfg Config, store *Store, version string, reg prometheus.Registerer, lo
 
 // Close stops the engine.
 func (a *API) Close() error { return a.engine.Close() }
+
+// noOrigin lets no page of another site read answers.
+var noOrigin = regexp.MustCompile("^$")
 
 // Paths are the patterns that the API answers, for [http.ServeMux].
 func (a *API) Paths() []string {

@@ -21,6 +21,9 @@ type Config struct {
 	MaxSamples int `yaml:"max_samples"`
 	// MaxSeries is how many series one selector may select.
 	MaxSeries int `yaml:"max_series"`
+	// SeriesCache is for how long a query may take from memory which series a
+	// selector selects; for that long a new series may stay unseen. 0 is never.
+	SeriesCache time.Duration `yaml:"series_cache"`
 	// MaxMemory is what one query may take in ClickHouse.
 	MaxMemory config.Bytes `yaml:"max_memory"`
 	// UseStartTimestamps lets functions of counters know resets by the start
@@ -38,6 +41,7 @@ func DefaultConfig() Config {
 		Concurrency: 20,
 		MaxSamples:  20_000_000,
 		MaxSeries:   200_000,
+		SeriesCache: 5 * time.Second,
 		MaxMemory:   2 << 30,
 	}
 }
@@ -51,6 +55,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Lookback < time.Second {
 		fail("lookback: %s is below one second", c.Lookback)
+	}
+	if c.SeriesCache < 0 {
+		fail("series_cache: %s is below 0", c.SeriesCache)
 	}
 	for _, n := range []struct {
 		key   string

@@ -126,13 +126,8 @@ func (s *Store) natives(ctx context.Context, w *wanted, rows map[uint64]*stored,
 				}
 				h.PositiveSpans, h.PositiveBuckets = dense(positiveOffsets[i], elements(positive.Offsets, *positiveCounts, i), floats)
 				h.NegativeSpans, h.NegativeBuckets = dense(negativeOffsets[i], elements(negative.Offsets, *negativeCounts, i), floats)
-				if h.Schema > histogram.ExponentialSchemaMax {
-					if err := h.ReduceResolution(histogram.ExponentialSchemaMax); err != nil {
-						continue
-					}
-				}
-				if h.Schema < histogram.ExponentialSchemaMin {
-					continue // PromQL has no buckets as wide as these
+				if !fit(h) {
+					continue
 				}
 				buckets += len(h.PositiveBuckets) + len(h.NegativeBuckets)
 			}
@@ -174,7 +169,7 @@ func elements[T any](offsets proto.ColUInt64, data []T, n int) []T {
 // dense returns the spans and buckets of counts that lie next to each other. An
 // exponential histogram counts from the bucket above its lower bound, a native
 // one from the bucket below its upper bound, so their indexes differ by one.
-// Buckets without counts are left out.
+// Buckets without counts are left out, but for one where all are.
 func dense(offset int32, counts []uint64, isFloat bool) ([]histogram.Span, []float64) {
 	var spans []histogram.Span
 	var buckets []float64
@@ -191,6 +186,10 @@ func dense(offset int32, counts []uint64, isFloat bool) ([]histogram.Span, []flo
 		index := offset + 1 + int32(from)
 		spans = append(spans, histogram.Span{Offset: index - next, Length: uint32(i - from)})
 		next = offset + 1 + int32(i)
+	}
+	if len(counts) > 0 && buckets == nil {
+		// That there are buckets on this side says where the zero bucket ends.
+		return []histogram.Span{{Offset: offset + 1, Length: 1}}, []float64{0}
 	}
 	return spans, buckets
 }

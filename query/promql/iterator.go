@@ -38,7 +38,8 @@ func (it *iterator) Next() chunkenc.ValueType {
 	return it.kind()
 }
 
-func (it *iterator) Seek(t int64) chunkenc.ValueType { //nolint:govet // the name and signature are those of chunkenc.Iterator
+//nolint:govet // the name and signature are those of chunkenc.Iterator
+func (it *iterator) Seek(t int64) chunkenc.ValueType {
 	if it.at < 0 {
 		it.at = 0
 	}

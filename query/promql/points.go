@@ -66,8 +66,12 @@ func (p *points) join(q *points) {
 		p.histograms = append(p.histograms, q.histograms...)
 	}
 	p.times, p.values = append(p.times, q.times...), append(p.values, q.values...)
-	if p.starts != nil && q.starts != nil {
+	if p.starts == nil && q.starts != nil {
+		p.starts = make([]int64, before)
+	}
+	if p.starts != nil {
 		p.starts = append(p.starts, q.starts...)
+		p.starts = append(p.starts, make([]int64, len(p.times)-len(p.starts))...)
 	}
 }
 
@@ -148,7 +152,7 @@ func picked[T any](all []T, which []int32) []T {
 func (p *points) compare(a, b int32) int {
 	rank := func(i int32) int {
 		switch {
-		case p.histograms != nil && p.histograms[i] != nil:
+		case p.histograms != nil && p.histograms[i] != nil && !isStale(p.values[i]):
 			return 2
 		case math.IsNaN(p.values[i]):
 			return 0
@@ -164,34 +168,42 @@ func (p *points) compare(a, b int32) int {
 	case x > y:
 		return 1
 	}
-	switch x, y := math.Float64bits(p.values[a]), math.Float64bits(p.values[b]); {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
+	if c := cmp.Compare(math.Float64bits(p.values[a]), math.Float64bits(p.values[b])); c != 0 || p.histograms == nil {
+		return c
 	}
-	return 0
+	return compareHistograms(p.histograms[a], p.histograms[b])
 }
 
-// markResets says of each histogram whether its counter was reset before it, as
-// Prometheus's own storage does: functions take it from there, and so do what
-// they warn about.
-func (p *points) markResets() {
-	if p.histograms == nil {
-		return
+// compareHistograms orders histograms of the same sum.
+func compareHistograms(a, b *histogram.FloatHistogram) int {
+	if a == nil || b == nil {
+		return 0
 	}
+	spans := func(x, y histogram.Span) int {
+		return cmp.Or(cmp.Compare(x.Offset, y.Offset), cmp.Compare(x.Length, y.Length))
+	}
+	return cmp.Or(
+		cmp.Compare(a.Count, b.Count), cmp.Compare(a.ZeroCount, b.ZeroCount), cmp.Compare(a.Schema, b.Schema),
+		cmp.Compare(a.ZeroThreshold, b.ZeroThreshold), slices.Compare(a.CustomValues, b.CustomValues),
+		slices.CompareFunc(a.PositiveSpans, b.PositiveSpans, spans), slices.Compare(a.PositiveBuckets, b.PositiveBuckets),
+		slices.CompareFunc(a.NegativeSpans, b.NegativeSpans, spans), slices.Compare(a.NegativeBuckets, b.NegativeBuckets),
+	)
+}
+
+// markResets says of each histogram that its counter was not reset before it,
+// where that is so, as Prometheus's own storage does: functions take it from
+// there, and so do what they warn about. Of the others nothing is said.
+func (p *points) markResets() {
 	var previous *histogram.FloatHistogram
 	for _, h := range p.histograms {
-		if h == nil || isStale(h.Sum) {
+		switch {
+		case h == nil || isStale(h.Sum) || h.CounterResetHint == histogram.GaugeType:
 			previous = nil
 			continue
-		}
-		if previous != nil && h.CounterResetHint == histogram.UnknownCounterReset && previous.CounterResetHint != histogram.GaugeType {
-			if h.DetectReset(previous) {
-				h.CounterResetHint = histogram.CounterReset
-			} else {
-				h.CounterResetHint = histogram.NotCounterReset
-			}
+		case previous == nil || h.CounterResetHint != histogram.NotCounterReset && h.DetectReset(previous):
+			h.CounterResetHint = histogram.UnknownCounterReset
+		default:
+			h.CounterResetHint = histogram.NotCounterReset
 		}
 		previous = h
 	}
@@ -214,9 +226,12 @@ func (p *points) trim(from int64) {
 
 // accumulate makes running totals of what each sample has added, on top of what
 // there was before the first.
-func (p *points) accumulate(before float64) {
+func (p *points) accumulate(before float64) { p.accumulateOn(before, nil) }
+
+// accumulateOn is accumulate for samples that may be histograms. It takes sum
+// over, which may be nil. What is not a number adds nothing.
+func (p *points) accumulateOn(before float64, sum *histogram.FloatHistogram) {
 	total := before
-	var sum *histogram.FloatHistogram
 	for i := range p.times {
 		switch {
 		case p.histograms != nil && p.histograms[i] != nil:
@@ -233,7 +248,7 @@ func (p *points) accumulate(before float64) {
 				p.histograms[i] = added
 			}
 			sum = p.histograms[i]
-		case isStale(p.values[i]):
+		case math.IsNaN(p.values[i]):
 		default:
 			total += p.values[i]
 			p.values[i] = total

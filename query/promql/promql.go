@@ -26,8 +26,9 @@ func (c *Config) parserOptions() parser.Options {
 }
 
 // newEngine makes an engine that evaluates queries as Prometheus does.
-func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
+func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *engine {
+	p := parser.NewParser(cfg.parserOptions())
+	return &engine{parser: p, starts: cfg.UseStartTimestamps, Engine: promql.NewEngine(promql.EngineOpts{
 		Logger:                   log,
 		Reg:                      reg,
 		MaxSamples:               cfg.MaxSamples,
@@ -38,8 +39,8 @@ func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *promql.
 		EnableAtModifier:         true,
 		EnableNegativeOffset:     true,
 		UseStartTimestamps:       cfg.UseStartTimestamps,
-		Parser:                   parser.NewParser(cfg.parserOptions()),
-	})
+		Parser:                   p,
+	})}
 }
 
 // defaultSubqueryStep is the step of a subquery that names none.

@@ -43,6 +43,9 @@ func (q *querier) selected(ctx context.Context, hints *storage.SelectHints, matc
 	if hints != nil {
 		in = span{hints.Start, hints.End}
 	}
+	if in.from > in.to {
+		return nil, nil
+	}
 	views, err := q.store.find(ctx, in.from, in.to, matchers, withSamples)
 	if err != nil {
 		return nil, err
@@ -67,8 +70,7 @@ func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, mat
 	for _, s := range all {
 		s.labels.Range(func(l labels.Label) { seen[l.Name] = struct{}{} })
 	}
-	names, warnings := limited(seen, hints)
-	return names, warnings, nil
+	return limited(seen, hints), nil, nil
 }
 
 // LabelValues returns the values of a label of the series that match, sorted.
@@ -83,11 +85,10 @@ func (q *querier) LabelValues(ctx context.Context, name string, hints *storage.L
 			seen[v] = struct{}{}
 		}
 	}
-	values, warnings := limited(seen, hints)
-	return values, warnings, nil
+	return limited(seen, hints), nil, nil
 }
 
-func limited(seen map[string]struct{}, hints *storage.LabelHints) ([]string, annotations.Annotations) {
+func limited(seen map[string]struct{}, hints *storage.LabelHints) []string {
 	all := make([]string, 0, len(seen))
 	for text := range seen {
 		all = append(all, strings.Clone(text))
@@ -96,7 +97,7 @@ func limited(seen map[string]struct{}, hints *storage.LabelHints) ([]string, ann
 	if hints != nil && hints.Limit > 0 && len(all) > hints.Limit {
 		all = all[:hints.Limit]
 	}
-	return all, nil
+	return all
 }
 
 func (q *querier) describe(ctx context.Context, matchers []*labels.Matcher) ([]*series, error) {
@@ -225,6 +226,7 @@ func (s *Store) described(ctx context.Context, views []view, in span, matchers [
 		}
 		eager.add(v)
 	}
+	eager.labelsOnly = true
 	if err := s.readEager(ctx, &eager, in, found); err != nil {
 		return nil, err
 	}
@@ -303,11 +305,14 @@ func (m *merger) sorted() []*series {
 // which series they are.
 type eagerViews struct {
 	native, classic, summaries kindViews
+	// labelsOnly is set where nobody asks for the samples.
+	labelsOnly bool
 }
 
 // kindViews are the views of stored series of one table.
 type kindViews struct {
 	wanted wanted
+	deltas wanted // those of delta temporality
 	rows   map[uint64]*stored
 	views  map[uint64][]*view
 }
@@ -331,12 +336,18 @@ func (k *kindViews) add(v *view) {
 	if k.rows[v.fingerprint] == nil {
 		k.rows[v.fingerprint] = v.stored
 		k.wanted.add(v.stored)
+		if v.delta {
+			k.deltas.add(v.stored)
+		}
 	}
 	k.views[v.fingerprint] = append(k.views[v.fingerprint], v)
 }
 
 // readEager reads the points of the views and adds their series.
 func (s *Store) readEager(ctx context.Context, e *eagerViews, in span, found *merger) error {
+	if e.labelsOnly {
+		e.native.deltas, e.classic.deltas = wanted{}, wanted{}
+	}
 	if len(e.native.rows) > 0 {
 		if err := s.readNative(ctx, &e.native, in, found); err != nil {
 			return err
@@ -358,10 +369,14 @@ func (s *Store) readNative(ctx context.Context, k *kindViews, in span, found *me
 	if err != nil {
 		return err
 	}
+	before, err := s.nativesBefore(ctx, &k.deltas, in.from)
+	if err != nil {
+		return err
+	}
 	for f, p := range all {
 		p.finish()
 		if k.rows[f].delta {
-			p.accumulate(0)
+			p.accumulateOn(0, before[f])
 		}
 		for _, v := range k.views[f] {
 			found.held(v, p)
@@ -375,6 +390,7 @@ func (s *Store) readNative(ctx context.Context, k *kindViews, in span, found *me
 type parts struct {
 	spread     spread
 	count, sum points
+	gone       []int64 // when points had no recorded value, Unix milliseconds
 }
 
 func partsOf(all map[uint64]*parts, f uint64) *parts {
@@ -386,19 +402,26 @@ func partsOf(all map[uint64]*parts, f uint64) *parts {
 	return p
 }
 
-// give adds the parts to the series of the views.
-func (p *parts) give(k *kindViews, f uint64, found *merger, delta bool) {
-	done := func(q *points) *points {
-		q.finish()
-		if delta {
-			q.accumulate(0)
+// give adds the parts to the series of the views. Before is what those of delta
+// temporality build upon, nil for others.
+func (p *parts) give(k *kindViews, f uint64, found *merger, before *classicTotals) {
+	done := func(q *points, total float64) {
+		for _, t := range p.gone {
+			q.add(t, staleValue)
 		}
-		return q
+		q.finish()
+		if before != nil {
+			q.accumulate(total)
+		}
 	}
-	done(&p.count)
-	done(&p.sum)
-	for _, q := range p.spread {
-		done(q)
+	var on classicTotals
+	if before != nil {
+		on = *before
+	}
+	done(&p.count, on.count)
+	done(&p.sum, on.sum)
+	for value, q := range p.spread {
+		done(q, on.buckets[value])
 	}
 	for _, v := range k.views[f] {
 		switch v.part {
@@ -427,11 +450,7 @@ func (s *Store) readClassic(ctx context.Context, k *kindViews, in span, found *m
 		t := time / 1e6
 		p := partsOf(all, row.fingerprint)
 		if h.stale {
-			p.count.add(t, staleValue)
-			p.sum.add(t, staleValue)
-			for _, q := range p.spread {
-				q.add(t, staleValue)
-			}
+			p.gone = append(p.gone, t)
 			return
 		}
 		total := 0.0
@@ -456,6 +475,10 @@ func (s *Store) readClassic(ctx context.Context, k *kindViews, in span, found *m
 	if err != nil {
 		return err
 	}
+	before, err := s.classicBefore(ctx, &k.deltas, in.from)
+	if err != nil {
+		return err
+	}
 	for f, p := range natives {
 		p.finish()
 		if k.rows[f].delta {
@@ -466,7 +489,13 @@ func (s *Store) readClassic(ctx context.Context, k *kindViews, in span, found *m
 		}
 	}
 	for f, p := range all {
-		p.give(k, f, found, k.rows[f].delta)
+		var on *classicTotals
+		if k.rows[f].delta {
+			if on = before[f]; on == nil {
+				on = &classicTotals{}
+			}
+		}
+		p.give(k, f, found, on)
 	}
 	return nil
 }
@@ -477,11 +506,7 @@ func (s *Store) readSummaries(ctx context.Context, k *kindViews, in span, found 
 		t := time / 1e6
 		p := partsOf(all, row.fingerprint)
 		if h.stale {
-			p.count.add(t, staleValue)
-			p.sum.add(t, staleValue)
-			for _, q := range p.spread {
-				q.add(t, staleValue)
-			}
+			p.gone = append(p.gone, t)
 			return
 		}
 		for i, quantile := range h.quantiles {
@@ -494,7 +519,7 @@ func (s *Store) readSummaries(ctx context.Context, k *kindViews, in span, found 
 		return err
 	}
 	for f, p := range all {
-		p.give(k, f, found, false)
+		p.give(k, f, found, nil)
 	}
 	return nil
 }

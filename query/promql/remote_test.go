@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
@@ -31,12 +33,21 @@ import (
 
 func TestMain(m *testing.M) {
 	enginetest.Child()
-	os.Exit(m.Run())
+	code := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // fixture is an engine with goshawk's tables, the sink that fills them and the
 // storage that reads them.
 type fixture struct {
+	engine  *enginetest.Engine
 	conn    driver.Conn
 	columns *clickhouse.Columns
 	sink    *sink.Sink
@@ -70,11 +81,12 @@ func newFixture(t testing.TB, change func(*Config)) *fixture {
 	sinkConfig := sink.DefaultConfig()
 	sinkConfig.Retention.Metrics = 20_000 // days: the data of tests is from long ago
 	own := DefaultConfig()
+	own.SeriesCache = time.Hour
 	if change != nil {
 		change(&own)
 	}
 	return &fixture{
-		conn: conn, columns: columns, store: NewStore(own, columns, e.Database),
+		engine: e, conn: conn, columns: columns, store: NewStore(own, columns, e.Database),
 		sink: sink.New(conn, dialect, sinkConfig, slog.New(slog.DiscardHandler), sink.NewMetrics(prom.NewRegistry())),
 	}
 }
@@ -90,7 +102,11 @@ func (f *fixture) write(tenant string, value []byte) error {
 	if len(b.Rejects) > 0 {
 		return fmt.Errorf("rejected: %s", b.Rejects[0].Reason)
 	}
-	return f.sink.Write(context.Background(), b)
+	if err := f.sink.Write(context.Background(), b); err != nil {
+		return err
+	}
+	f.store.known = newSeriesCache(f.store.cfg.SeriesCache, f.store.cfg.MaxSeries) // what is new shows at once
+	return nil
 }
 
 // wide are limits that let data of any age in.
@@ -236,6 +252,7 @@ func (s *shiftedSeries) Iterator(it chunkenc.Iterator) chunkenc.Iterator {
 
 type shiftedIterator struct{ chunkenc.Iterator }
 
+//nolint:govet // the name and signature are those of chunkenc.Iterator
 func (it *shiftedIterator) Seek(t int64) chunkenc.ValueType {
 	return it.Iterator.Seek(t + int64(shift))
 }

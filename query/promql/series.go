@@ -72,11 +72,12 @@ func (s *Store) find(ctx context.Context, from, to int64, matchers []*labels.Mat
 	})
 	var views []view
 	var builder labels.ScratchBuilder
-	err := s.readSeries(ctx, c, utf8, func(row *stored) {
-		views = appendViews(views, row, matchers, &builder)
-	})
+	rows, err := s.rows(ctx, c, utf8)
 	if err != nil {
 		return nil, err
+	}
+	for _, row := range rows {
+		views = appendViews(views, row, matchers, &builder)
 	}
 	if limit := s.cfg.MaxSeries; len(views) > limit {
 		return nil, tooMany{fmt.Errorf("the query selects %d series and histograms, more than query.promql.max_series allows (%d): add matchers", len(views), limit)}
@@ -94,7 +95,7 @@ func (s *Store) readSeries(ctx context.Context, c condition, original bool, add 
 		kinds, protocols, deltas proto.ColUInt8
 		labelNames, labelValues  = new(proto.ColStr).LowCardinality(), new(proto.ColStr)
 		pairs                    = proto.NewMap[string, string](labelNames, labelValues)
-		keys                     = new(proto.ColStr).LowCardinality().Array()
+		keys                     = new(proto.ColStr).Array()
 	)
 	out.add("fingerprint", &fingerprints)
 	out.add("metric", metrics)
@@ -104,7 +105,7 @@ func (s *Store) readSeries(ctx context.Context, c condition, original bool, add 
 	out.add("toUInt8(temporality = 'delta')", &deltas)
 	out.add("labels", pairs)
 	if original {
-		out.add("mapKeys(attributes)", keys)
+		out.add("CAST(mapKeys(attributes), 'Array(String)')", keys)
 	}
 	text := "SELECT " + out.columns() + "\nFROM " + s.table(tables.Series) +
 		"\nWHERE " + c.where() + "\nORDER BY metric, fingerprint, kind, day DESC\nLIMIT 1 BY metric, fingerprint, kind"
@@ -129,7 +130,7 @@ func (s *Store) readSeries(ctx context.Context, c condition, original bool, add 
 				row.labels = append(row.labels, prometheus.Label{Name: intern(labelNames.Row(at)), Value: intern(labelValues.Row(at))})
 			}
 			if original {
-				row.original = keys.Row(i)
+				row.original = append([]string{}, keys.Row(i)...) // not nil where there are none
 			}
 			add(row)
 		}

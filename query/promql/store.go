@@ -22,6 +22,7 @@ type Store struct {
 	columns  *clickhouse.Columns
 	dialect  tables.Dialect
 	settings []clickhouse.Setting
+	known    *seriesCache
 }
 
 // NewStore makes a storage of the tables of a database.
@@ -31,6 +32,7 @@ func NewStore(cfg Config, columns *clickhouse.Columns, database string) *Store {
 	}
 	return &Store{
 		cfg: cfg, columns: columns, dialect: tables.Dialect{Database: database},
+		known: newSeriesCache(cfg.SeriesCache, cfg.MaxSeries),
 		settings: []clickhouse.Setting{
 			setting("readonly", 2),
 			setting("max_execution_time", int64(cfg.Timeout.Seconds())+1),

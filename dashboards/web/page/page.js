@@ -4,6 +4,7 @@ import { $, copy } from "./dom.js";
 import { showLogs, showSpans } from "./events.js";
 import { showComponents, showDisk, showLag, showLedger, showSignals, showTables } from "./flow.js";
 import { clock, rate } from "./format.js";
+import { showHosts } from "./hosts.js";
 import { NoAnswer, Refused, flow, ledger, setToken } from "./server.js";
 import { startSQLBox } from "./sqlbox.js";
 
@@ -129,3 +130,4 @@ every(1000, pollFlow);
 every(1000, async () => { if (usable && !verifying) showLedger(await ledger(false)); });
 every(2000, async () => { if (usable) await showLogs(); });
 every(5000, async () => { if (usable) await showSpans(); });
+every(10000, async () => { if (usable) await showHosts(); });

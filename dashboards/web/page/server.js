@@ -46,3 +46,11 @@ export async function sql(query, timeout = 40000) {
   if (!Array.isArray(data.data) || !Array.isArray(data.meta)) throw new Refused(200, "this page shows results without a FORMAT clause; use curl for others");
   return { ...data, summary: response.headers.get("X-ClickHouse-Summary") };
 }
+
+/** promql evaluates a query now, or over the last minutes; the result is a list of series. */
+export async function promql(query, minutes = 0) {
+  const end = Date.now() / 1000;
+  const range = minutes ? { start: String(end - minutes * 60), end: String(end), step: String(minutes) } : { time: String(end) };
+  const path = `/api/v1/${minutes ? "query_range" : "query"}`;
+  return (await ask(path, { method: "POST", body: new URLSearchParams({ query, ...range }) })).data.data.result;
+}
