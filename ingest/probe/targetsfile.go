@@ -50,14 +50,7 @@ func (f *targetsFile) read() (bool, error) {
 }
 
 // parseTargets reads the YAML of a file of targets.
-func parseTargets(text []byte) (targets []Target, err error) {
-	// The file changes while probes run, and the YAML library panics on some
-	// malformed tags.
-	defer func() {
-		if broken := recover(); broken != nil {
-			targets, err = nil, fmt.Errorf("malformed YAML: %v", broken)
-		}
-	}()
+func parseTargets(text []byte) ([]Target, error) {
 	var content struct {
 		Targets []Target `yaml:"targets"`
 	}

@@ -40,11 +40,17 @@ func Load(path string, into any, environ []string) error {
 }
 
 // Parse fills into from YAML text. See [Load].
-func Parse(text []byte, into any) error {
+func Parse(text []byte, into any) (err error) {
 	if len(strings.TrimSpace(string(text))) == 0 {
 		return nil
 	}
-	err := yaml.UnmarshalWithOptions(text, into, yaml.Strict(), yaml.DisallowUnknownField())
+	// The library panics on some texts that are no YAML.
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("the text is no YAML: %v", problem)
+		}
+	}()
+	err = yaml.UnmarshalWithOptions(text, into, yaml.Strict(), yaml.DisallowUnknownField())
 	if err == nil {
 		return nil
 	}

@@ -129,3 +129,14 @@ func FuzzParse(f *testing.F) {
 		_ = Parse([]byte(text), &v)
 	})
 }
+
+func TestParseSurvivesAnyText(t *testing.T) {
+	t.Parallel()
+	// A tag that the YAML library does not expect where it stands.
+	var into struct {
+		Targets []string `yaml:"targets"`
+	}
+	if err := Parse([]byte("targets:\n !0 #0000000000000000000000000000000000000000"), &into); err == nil {
+		t.Error("the text was taken for YAML")
+	}
+}
