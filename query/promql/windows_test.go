@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/prometheus/util/teststorage"
 )
 
-// TestCountersAreTheSameBits compares the shortcut with the engine on counters
+// TestWindowsAreTheSameBits compares the shortcut with the engine on series
 // with resets, gaps, marks of staleness, and values of every kind.
-func TestCountersAreTheSameBits(t *testing.T) {
+func TestWindowsAreTheSameBits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	s := teststorage.New(t)
 	a := s.AppenderV2(context.Background())
@@ -61,6 +61,9 @@ func TestCountersAreTheSameBits(t *testing.T) {
 		`rate(requests_total{instance=~"1."}[10m]) / ignoring(x) increase(requests_total[30s])`, "-(rate(requests_total[5m]))",
 		"topk(3, rate(requests_total[1h]))", "histogram_quantile(0.9, rate(requests_total[5m]))",
 		"rate(requests_total[5m]) or rate(nothing_total[5m])", "rate(requests_total[5m] offset 1m)", "max_over_time(rate(requests_total[1m])[5m:15s])",
+		"max_over_time(requests_total[3m])", "sum by (group) (min_over_time(requests_total[10m]))", "avg(sum_over_time(requests_total[20m]))",
+		"count_over_time(requests_total[1m]) > 3", "max by (group) (max_over_time({__name__=\"requests_total\"}[15s]))",
+		"last_over_time(requests_total[1m])", "max_over_time({instance=\"1\"}[1m])",
 		"rate({__name__=~\"requests_.*\"}[5m])", "absent(rate(nothing_total[5m]))", "timestamp(rate(requests_total[5m]))",
 	} {
 		for _, step := range []time.Duration{time.Second * 7, 15 * time.Second, time.Minute, 17 * time.Minute} {
@@ -73,7 +76,7 @@ func TestCountersAreTheSameBits(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if q, ok := fast.(*countersQuery); ok {
+			if q, ok := fast.(*windowsQuery); ok {
 				ran++
 				if text := q.fast.String(); text == plain.String() {
 					t.Errorf("%s is not rewritten: %s", plain, text)
@@ -90,8 +93,8 @@ func TestCountersAreTheSameBits(t *testing.T) {
 			fast.Close()
 		}
 	}
-	if ran != 4*7 {
-		t.Errorf("%d queries took the shortcut, want %d", ran, 4*7)
+	if ran != 4*12 {
+		t.Errorf("%d queries took the shortcut, want %d", ran, 4*12)
 	}
 }
 
