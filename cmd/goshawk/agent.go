@@ -165,6 +165,10 @@ func (s *Settings) agentOptions(probes []string) (agent.Options, error) {
 // others.
 func (s *Settings) agentChild(configPath string) supervise.Child {
 	child := supervise.Child{Name: agentName, Args: []string{"agent"}}
+	if s.Observe.LogLevel == observe.DefaultConfig().LogLevel {
+		// A collector tells of everything that it starts.
+		child.Env = append(child.Env, "GOSHAWK_OBSERVE_LOG_LEVEL=warn")
+	}
 	if configPath != "" {
 		child.Args = append(child.Args, "--settings", configPath)
 	}

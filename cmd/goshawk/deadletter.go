@@ -114,6 +114,9 @@ func newDeadletterReplay() *cobra.Command {
 				what = "would replay"
 			}
 			fmt.Fprintf(c.OutOrStdout(), "%s %d letters with %d events, %d bytes; Kafka refused %d\n", what, done.Letters, done.Events, done.Bytes, done.Refused)
+			if done.Empty > 0 {
+				fmt.Fprintf(c.OutOrStdout(), "%d letters have no value, so there is nothing to replay; their reason says what was left out\n", done.Empty)
+			}
 			return err
 		})
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")

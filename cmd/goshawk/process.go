@@ -141,7 +141,7 @@ func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn cl
 	}
 	return []pipeline.NamedSink{
 		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)),
-		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, stored)),
+		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, stored).SharedBy(producer.Partitions)),
 	}
 }
 

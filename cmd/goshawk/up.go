@@ -16,6 +16,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/benchmarks/shop"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
@@ -248,8 +249,10 @@ func (u *up) banner(listeners []api.Listener) {
 	page := listeners[0].Address
 	if i := slices.IndexFunc(listeners, func(l api.Listener) bool { return l.Name == "OTLP/HTTP" }); i >= 0 {
 		fmt.Fprintf(&b, "\n  send:  export OTEL_EXPORTER_OTLP_ENDPOINT=%s\n", listeners[i].Address)
+		fmt.Fprintf(&b, "         Prometheus: remote_write: [{url: %s%s}]\n", listeners[i].Address, remotewrite.Path)
 	}
 	fmt.Fprintf(&b, "  ask:   curl '%s/sql' --data 'SELECT service, count() FROM logs GROUP BY service'\n", page)
+	fmt.Fprintf(&b, "         goshawk query --promql 'probe_success' (Grafana: data source Prometheus, %s)\n", page)
 	fmt.Fprintf(&b, "  check: goshawk audit\n")
 	if u.demo {
 		fmt.Fprintf(&b, "  demo:  a small web shop sends about %d events/s\n", demoRate)
