@@ -26,7 +26,11 @@ func logOptions(log *slog.Logger) []zap.Option {
 // createLogger makes the logger of all components.
 func createLogger(log *slog.Logger) telemetry.CreateLoggerFunc {
 	return func(_ context.Context, _ telemetry.LoggerSettings, c component.Config) (*zap.Logger, component.ShutdownFunc, error) {
-		return zap.New(newLogCore(log), zap.IncreaseLevel(c.(*telemetryConfig).Logs.Level)), nil, nil
+		core, least := newLogCore(log), c.(*telemetryConfig).Logs.Level
+		for !core.Enabled(least) && least < zapcore.ErrorLevel {
+			least++ // zap complains where goshawk's own level is the higher one
+		}
+		return zap.New(core, zap.IncreaseLevel(least)), nil, nil
 	}
 }
 

@@ -4,8 +4,9 @@
 // token made of the block's name and the table's, and every table remembers its
 // last inserts by their tokens, so an insert that is repeated, by this process
 // or by the one that takes over after a crash, changes nothing. The order is:
-// events first, then what describes them, then the dead letters, and the ledger
-// last: a row in the ledger says that the block is complete.
+// series and dead letters first, then events, and the ledger last: a row in the
+// ledger says that the block is complete. Series and dead letters say what was
+// decided about the block where a tenant has too many series; see limit.go.
 //
 // # Writes that may have been begun
 //
@@ -53,6 +54,8 @@ type Sink struct {
 	metrics  *Metrics
 	now      func() time.Time
 	settings clickhouse.Settings
+	// partitions returns the number of partitions of a topic.
+	partitions func(ctx context.Context, topic string) (int, error)
 	// failed is the block that was written last, where that failed.
 	failed telemetry.Block
 
@@ -75,6 +78,7 @@ var _ pipeline.Sink = (*Sink)(nil)
 // by all workers.
 func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger, metrics *Metrics) *Sink {
 	s := &Sink{cfg: cfg, conn: conn, dialect: dialect, log: log, metrics: metrics, now: time.Now}
+	s.partitions = func(context.Context, string) (int, error) { return 1, nil }
 	s.shared.retention = &s.cfg.Retention
 	s.logs = newLogs(s)
 	s.spans = newSpans(s)
@@ -89,8 +93,17 @@ func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger,
 	return s
 }
 
+// SharedBy makes the sink ask for the number of partitions of a topic: limits on
+// series are shared out over them. Without it, there is one. It is asked at most
+// once, so a sink must not live longer than the number of partitions stays.
+func (s *Sink) SharedBy(partitions func(ctx context.Context, topic string) (int, error)) *Sink {
+	s.partitions = partitions
+	return s
+}
+
 // Write writes the batch and returns nil when all of it is durable. After an
-// error it may be called again with the same batch.
+// error it may be called again with the same batch. Points of series beyond a
+// limit leave the batch and become rejects of it.
 func (s *Sink) Write(ctx context.Context, b *telemetry.Batch) error {
 	if err := s.write(ctx, b); err != nil {
 		s.failed = b.Block
@@ -110,18 +123,20 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 	}
 	uncertain := b.Begun || b.Block == s.failed
 	s.shared.prepare(b)
-	s.series.reset()
-	s.exemplars.found = s.exemplars.found[:0]
+	s.see(b)
+	if err := s.admit(ctx, b); err != nil {
+		return err
+	}
 	for _, prepared := range []*block{
-		s.logs.prepare(s, b),
-		s.spans.prepare(s, b),
-		s.samples.prepare(s, b.Numbers),
-		s.histograms.prepare(s, b.Histograms),
-		s.exponentials.prepare(s, b.Exponentials),
-		s.summaries.prepare(s, b.Summaries),
-		s.exemplars.prepare(&s.shared),
 		s.series.prepare(&s.shared),
 		s.deadLetters.prepare(b),
+		s.logs.prepare(s, b),
+		s.spans.prepare(s, b),
+		s.samples.prepare(b.Numbers),
+		s.histograms.prepare(b.Histograms),
+		s.exponentials.prepare(b.Exponentials),
+		s.summaries.prepare(b.Summaries),
+		s.exemplars.prepare(&s.shared),
 		s.ledger.prepare(s, b),
 	} {
 		if err := s.store(ctx, prepared, b.Token(prepared.table), uncertain); err != nil {
@@ -133,13 +148,25 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 	return nil
 }
 
+// see looks at every point.
+func (s *Sink) see(b *telemetry.Batch) {
+	s.series.reset(s.now())
+	s.exemplars.found = s.exemplars.found[:0]
+	s.samples.see(s, b.Numbers)
+	s.histograms.see(s, b.Histograms)
+	s.exponentials.see(s, b.Exponentials)
+	s.summaries.see(s, b.Summaries)
+}
+
 // release lets go of the batch.
 func (s *Sink) release() {
 	s.shared.batch = nil
 	s.logs.rows.all = nil
 	s.spans.rows.all, s.spans.events.elements.all, s.spans.links.elements.all = nil, nil, nil
-	s.samples.rows.all, s.histograms.rows.all = nil, nil
-	s.exponentials.rows.all, s.summaries.rows.all = nil, nil
+	s.samples.release()
+	s.histograms.release()
+	s.exponentials.release()
+	s.summaries.release()
 	s.deadLetters.rows.all = nil
 	clear(s.exemplars.found)
 	clear(s.ledger.found)

@@ -17,11 +17,34 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// SeriesCache is how many series each worker remembers to have written.
 	SeriesCache int `yaml:"series_cache"`
+	// SeriesLimit is how many metric series a tenant may have on a day.
+	SeriesLimit SeriesLimit `yaml:"series_limit"`
 	// PromoteResourceAttributes are the resource attributes that become labels
 	// of every series of the resource in PromQL, beside job and instance.
 	PromoteResourceAttributes []string  `yaml:"promote_resource_attributes"`
 	Retention                 Retention `yaml:"retention_days"`
 }
+
+// SeriesLimit is how many metric series a tenant may have on a day, UTC. Beyond
+// it new series are refused, and those that the day has go on. It is shared out
+// evenly over the partitions of the topic.
+type SeriesLimit struct {
+	// PerTenant is the limit of every tenant; 0 for no limit.
+	PerTenant int `yaml:"per_tenant"`
+	// Tenants has the tenants that differ, by name; 0 for no limit.
+	Tenants map[string]int `yaml:"tenants"`
+}
+
+// of returns the limit of a tenant, 0 where it has none.
+func (l *SeriesLimit) of(tenant string) int {
+	if own, ok := l.Tenants[tenant]; ok {
+		return own
+	}
+	return l.PerTenant
+}
+
+// any reports whether a tenant may have a limit.
+func (l *SeriesLimit) any() bool { return l.PerTenant > 0 || len(l.Tenants) > 0 }
 
 // Retention is how many days rows are kept.
 type Retention struct {
@@ -47,6 +70,7 @@ func DefaultConfig() Config {
 	return Config{
 		Timeout:                   time.Minute,
 		SeriesCache:               200_000,
+		SeriesLimit:               SeriesLimit{PerTenant: 1_000_000},
 		PromoteResourceAttributes: prometheus.DefaultPromoted(),
 		Retention:                 Retention{Logs: 35, Spans: 35, Metrics: 35, DeadLetters: 35, Ledger: 100},
 	}
@@ -64,6 +88,14 @@ func (c *Config) Validate() error {
 	}
 	if c.SeriesCache < 2 {
 		fail("series_cache: %d is below 2", c.SeriesCache)
+	}
+	if n := c.SeriesLimit.PerTenant; n < 0 {
+		fail("series_limit.per_tenant: %d is negative; 0 is no limit", n)
+	}
+	for name, n := range c.SeriesLimit.Tenants {
+		if n < 0 {
+			fail("series_limit.tenants.%s: %d is negative; 0 is no limit", name, n)
+		}
 	}
 	days := func(name string, value, least uint16) {
 		if value < least || value > maxRetentionDays {

@@ -39,6 +39,14 @@ func (d *dictionary) add(text string) {
 	d.keys = append(d.keys, d.at)
 }
 
+// addTimes adds a text n times.
+func (d *dictionary) addTimes(text string, n int) {
+	at := d.number(text)
+	for range n {
+		d.keys = append(d.keys, at)
+	}
+}
+
 // addNth adds the next text, which is the nth of a list; lists tend to have the
 // same texts at the same place.
 func (d *dictionary) addNth(n int, text string) {

@@ -23,7 +23,7 @@ func fingerprintOf(tenant, metric, scope, version string, resource, scopeAttrs, 
 	cfg := DefaultConfig()
 	s := shared{retention: &cfg.Retention}
 	s.prepare(b)
-	t := series{written: map[uint64]struct{}{}, known: seriesCache{limit: 10}}
+	t := series{written: map[uint64]struct{}{}, known: seriesCache{limit: 10}, limits: newLimits(&Config{})}
 	return t.see(&s, &p)
 }
 
@@ -107,7 +107,7 @@ func TestSeriesCache(t *testing.T) {
 		if !c.has(0) {
 			t.Fatalf("0, which is asked for all the time, is forgotten after %d", key)
 		}
-		if n := len(c.young) + len(c.old); n > 102 {
+		if n := c.young.size() + c.old.size(); n > 102 {
 			t.Fatalf("%d keys are kept", n)
 		}
 	}

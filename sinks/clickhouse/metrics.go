@@ -1,6 +1,11 @@
 package clickhouse
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics are what the sinks of a process say of themselves. One is shared by
 // all of them.
@@ -9,6 +14,10 @@ type Metrics struct {
 	failures      *prometheus.CounterVec
 	again         *prometheus.CounterVec
 	seconds       *prometheus.HistogramVec
+	refused       *prometheus.CounterVec
+
+	mu      sync.Mutex
+	tenants map[string]struct{} // that refused has a label of
 }
 
 // NewMetrics registers the metrics.
@@ -31,7 +40,34 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "goshawk_clickhouse_insert_duration_seconds", Help: "Time from sending an insert to its acknowledgement.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"table"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goshawk_clickhouse_series_refused_total",
+			Help: "New series that were refused because their tenant has as many as it may have; one that is sent on counts about once a minute.",
+		}, []string{"tenant"}),
+		tenants: make(map[string]struct{}),
 	}
-	reg.MustRegister(m.rows, m.inserts, m.failures, m.again, m.seconds)
+	reg.MustRegister(m.rows, m.inserts, m.failures, m.again, m.seconds, m.refused)
 	return m
+}
+
+// Beyond so many tenants, which may be anybody's to name, the others share a
+// label that cannot name a tenant.
+const (
+	maxTenantLabels = 100
+	otherTenants    = "(others)"
+)
+
+// refuse counts series that were refused. It keeps the tenant's name.
+func (m *Metrics) refuse(tenant string, series int) {
+	tenant = strings.ToValidUTF8(tenant, "?")
+	m.mu.Lock()
+	if _, ok := m.tenants[tenant]; !ok {
+		if len(m.tenants) < maxTenantLabels {
+			m.tenants[tenant] = struct{}{}
+		} else {
+			tenant = otherTenants
+		}
+	}
+	m.mu.Unlock()
+	m.refused.WithLabelValues(tenant).Add(float64(series))
 }

@@ -1,7 +1,6 @@
 package clickhouse
 
 import (
-	"encoding/binary"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -12,10 +11,13 @@ import (
 // seriesRow says what a fingerprint stands for, on one day.
 type seriesRow struct {
 	fingerprint uint64
-	attrs       telemetry.Range // of the point
-	metric      uint32
-	day         uint16 // days since 1970-01-01
-	protocol    prometheus.Protocol
+	// onDay is the series on its day, key that with all the row says.
+	onDay, key uint64
+	count      *dayCount       // where there are limits
+	attrs      telemetry.Range // of the point
+	metric     uint32
+	day        uint16 // days since 1970-01-01
+	protocol   prometheus.Protocol
 	// name and labels are what PromQL knows the series by; labels are a range of
 	// series.labels.
 	name   string
@@ -33,12 +35,16 @@ type series struct {
 	known  seriesCache
 	namer  *prometheus.Namer
 	labels []prometheus.Label
-	// written are the keys of found, which known learns once they are durable.
+	limits *limits
+	// written are the keys of found, which known learns once the rows are durable.
 	written map[uint64]struct{}
 }
 
 func newSeries(s *Sink) *series {
-	t := &series{written: make(map[uint64]struct{}), known: seriesCache{limit: s.cfg.SeriesCache}, namer: prometheus.NewNamer(s.cfg.PromoteResourceAttributes)}
+	t := &series{
+		written: make(map[uint64]struct{}), known: seriesCache{limit: s.cfg.SeriesCache}, limits: newLimits(&s.cfg),
+		namer: prometheus.NewNamer(s.cfg.PromoteResourceAttributes),
+	}
 	r, sh := &t.rows, &s.shared
 	metric := func(row *seriesRow) *telemetry.Metric { return &sh.batch.Metrics[row.metric] }
 	of := func(row *seriesRow) *resource { return &sh.resources[metric(row).Resource] }
@@ -66,7 +72,9 @@ func newSeries(s *Sink) *series {
 }
 
 // reset begins a block.
-func (t *series) reset() {
+func (t *series) reset(now time.Time) {
+	t.limits.reset(now)
+	clear(t.found)
 	t.found = t.found[:0]
 	clear(t.written)
 }
@@ -76,17 +84,32 @@ func (t *series) reset() {
 func (t *series) see(s *shared, p *telemetry.Point) uint64 {
 	m := &s.metrics[p.Metric]
 	fingerprint := mix(m.prefix, attributeSet(s.batch.AttrsOf(p.Attrs), &s.scratch))
-	day := uint16(eventTime(p.Time) / int64(24*time.Hour))
-	key := mix(mix(fingerprint, m.meta), uint64(day))
-	if t.known.has(key) {
-		return fingerprint
-	}
-	if _, seen := t.written[key]; !seen {
-		t.written[key] = struct{}{}
-		t.found = append(t.found, seriesRow{fingerprint: fingerprint, attrs: p.Attrs, metric: p.Metric, day: day})
+	day := dayOf(p.Time)
+	today := onDay(fingerprint, day)
+	key := mix(today, m.meta)
+	if !t.known.has(key) {
+		t.note(seriesRow{fingerprint: fingerprint, onDay: today, key: key, attrs: p.Attrs, metric: p.Metric, day: day})
 	}
 	return fingerprint
 }
+
+// note notes a series that is not known.
+func (t *series) note(row seriesRow) {
+	if t.limits.refused.has(row.onDay) {
+		t.limits.denied[row.onDay] = 0
+		return
+	}
+	if _, seen := t.written[row.key]; !seen {
+		t.written[row.key] = struct{}{}
+		t.found = append(t.found, row)
+	}
+}
+
+// dayOf returns the day of a time, counted from 1970-01-01.
+func dayOf(t int64) uint16 { return uint16(eventTime(t) / int64(24*time.Hour)) }
+
+// onDay names a series on a day.
+func onDay(fingerprint uint64, day uint16) uint64 { return mix(fingerprint, uint64(day)) }
 
 // prepare returns the insert of what see found.
 func (t *series) prepare(s *shared) *block {
@@ -120,47 +143,8 @@ func (t *series) name(s *shared, row *seriesRow) {
 
 // learn remembers what was written, once it is durable.
 func (t *series) learn() {
-	for key := range t.written {
-		t.known.add(key)
+	for i := range t.found {
+		t.known.add(t.found[i].key)
 	}
-}
-
-// seriesCache remembers about limit keys, in two generations: when the young one
-// is full it becomes the old one, and the old one is forgotten. What is asked
-// for again in time stays.
-type seriesCache struct {
-	limit      int
-	young, old map[uint64]struct{}
-}
-
-func (c *seriesCache) has(key uint64) bool {
-	if _, ok := c.young[key]; ok {
-		return true
-	}
-	if _, ok := c.old[key]; ok {
-		c.add(key)
-		return true
-	}
-	return false
-}
-
-func (c *seriesCache) add(key uint64) {
-	if c.young == nil || len(c.young) >= c.limit/2 {
-		c.young, c.old = c.old, c.young
-		if c.young == nil {
-			c.young = make(map[uint64]struct{})
-		}
-		clear(c.young)
-	}
-	c.young[key] = struct{}{}
-}
-
-// appendOrdered appends numbers in the order of rows.
-func appendOrdered(dst []byte, order []uint32, numbers []uint64) []byte {
-	dst, out := extend(dst, 8*len(order))
-	for _, i := range order {
-		binary.LittleEndian.PutUint64(out, numbers[i])
-		out = out[8:]
-	}
-	return dst
+	t.limits.learn()
 }

@@ -207,12 +207,28 @@ func TestWritersOfOneBlock(t *testing.T) {
 	}
 }
 
-// deaf is a connection that runs no statement. Without another connection behind
-// it, it must not be asked anything.
+// deaf is a connection that runs no statement.
 type deaf struct {
 	driver.Conn
 	statements int
 }
+
+// unasked must not be asked anything but whether series were refused, and none were.
+type unasked struct{ deaf }
+
+func (*unasked) Query(_ context.Context, query string, _ ...any) (driver.Rows, error) {
+	if !strings.Contains(query, ReasonSeriesLimit) {
+		return nil, fmt.Errorf("it was asked: %s", query)
+	}
+	return noRows{}, nil
+}
+
+// noRows is an empty answer.
+type noRows struct{ driver.Rows }
+
+func (noRows) Next() bool   { return false }
+func (noRows) Err() error   { return nil }
+func (noRows) Close() error { return nil }
 
 func (d *deaf) Exec(context.Context, string, ...any) error {
 	d.statements++
@@ -229,8 +245,8 @@ func TestNothingIsAsked(t *testing.T) {
 		"cluster":     {tables.Dialect{Cluster: "main"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := &deaf{}
-			sink := New(conn, c.dialect, DefaultConfig(), nil, NewMetrics(prometheus.NewRegistry()))
+			conn := &unasked{}
+			sink := New(conn, c.dialect, limited(0, nil), nil, NewMetrics(prometheus.NewRegistry()))
 			sink.settings = clickhouse.Settings{}
 			b := sampleBlocks(1, 100)[telemetry.Metrics]
 			b.Begun = c.begun

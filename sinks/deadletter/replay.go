@@ -3,6 +3,7 @@ package deadletter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,10 @@ type Replay struct {
 	Bytes   uint64 `json:"bytes"`
 	// Refused are the letters that Kafka will not take; they stay pending.
 	Refused uint64 `json:"refused"`
+	// Empty are the letters without a value, of which nothing can be produced:
+	// those of series_limit, for example, only say what was left out. They stay
+	// pending.
+	Empty uint64 `json:"empty"`
 }
 
 // replayPage is how many letters are read, produced and marked at a time, and
@@ -45,7 +50,9 @@ func (s *Store) Replay(ctx context.Context, p Producer, f Filter, dryRun bool) (
 		if err != nil {
 			return done, fmt.Errorf("replaying dead letters: %w", err)
 		}
-		for rest := letters; len(rest) > 0; {
+		rest := slices.DeleteFunc(slices.Clone(letters), func(l Letter) bool { return l.Size == 0 })
+		done.Empty += uint64(len(letters) - len(rest))
+		for len(rest) > 0 {
 			n, size := 1, rest[0].Size
 			for n < len(rest) && size+rest[n].Size <= replayBytes {
 				size += rest[n].Size
