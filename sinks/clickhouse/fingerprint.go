@@ -21,10 +21,15 @@ import (
 //	pair(k, v)  = mix(h(k), h(v))            v is the text that is stored
 //	set(attrs)  = sum of pair over attrs, modulo 2^64
 //	scope       = mix(mix(h(name), h(version)), set(scope attributes))
-//	fingerprint = mix(mix(mix(mix(h(tenant), h(metric)), set(resource)), scope), set(point))
+//	all         = mix(mix(mix(mix(h(tenant), h(metric)), set(resource)), scope), set(point))
+//	fingerprint = the first 12 bits of set(resource), then the last 52 of all
 //
 // mix is not symmetric, so the same attribute at another level makes another
-// series.
+// series. The first bits put the series of a resource next to each other in a
+// table, so that a query about one host reads little of the others.
+
+// nearBits are the bits of a fingerprint that all series of a resource share.
+const nearBits uint64 = 0xfff << 52
 
 // mix combines two hashes into one.
 func mix(a, b uint64) uint64 {
@@ -73,7 +78,7 @@ func (s *shared) prepareMetrics() {
 		kind := uint64(m.Kind)<<16 | uint64(m.Temporality)<<8 | uint64(boolByte(m.Monotonic))
 		meta := mix(mix(xxh3.HashString(m.Unit), xxh3.HashString(m.Description)),
 			mix(attributeSet(b.AttrsOf(m.Metadata), &s.scratch), kind))
-		s.metrics = append(s.metrics, metric{prefix: prefix, meta: meta})
+		s.metrics = append(s.metrics, metric{prefix: prefix, near: r.hash & nearBits, meta: meta})
 	}
 	s.number(len(b.Metrics))
 	tenantOf := func(i uint32) string { return s.resources[b.Metrics[i].Resource].tenant }

@@ -83,7 +83,7 @@ func (t *series) reset(now time.Time) {
 // is not known to be in the table.
 func (t *series) see(s *shared, p *telemetry.Point) uint64 {
 	m := &s.metrics[p.Metric]
-	fingerprint := mix(m.prefix, attributeSet(s.batch.AttrsOf(p.Attrs), &s.scratch))
+	fingerprint := m.fingerprint(attributeSet(s.batch.AttrsOf(p.Attrs), &s.scratch))
 	day := dayOf(p.Time)
 	today := onDay(fingerprint, day)
 	key := mix(today, m.meta)
@@ -92,6 +92,9 @@ func (t *series) see(s *shared, p *telemetry.Point) uint64 {
 	}
 	return fingerprint
 }
+
+// fingerprint returns that of the series with the given set of attributes.
+func (m *metric) fingerprint(point uint64) uint64 { return m.near | mix(m.prefix, point)&^nearBits }
 
 // note notes a series that is not known.
 func (t *series) note(row seriesRow) {

@@ -37,6 +37,7 @@ type scope struct {
 type metric struct {
 	rank   uint32 // by tenant and name
 	prefix uint64 // of the fingerprint, without the point's attributes
+	near   uint64 // the bits of the fingerprint that the resource determines
 	meta   uint64 // hash of what series says of the metric beside its identity
 }
 
