@@ -49,3 +49,8 @@ func (w *statusWriter) WriteHeader(status int) {
 
 // Unwrap lets http.ResponseController flush.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush implements http.Flusher: remote read asks for it by type.
+func (w *statusWriter) Flush() {
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // what cannot be flushed goes out later
+}

@@ -113,7 +113,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, tenant string) {
 
 // overrideCode gives the status of errors that Prometheus does not know.
 func overrideCode[E any](_ E, err error) (int, bool) {
-	if unavailable(err) {
+	if unavailable(err) || errors.Is(err, context.DeadlineExceeded) {
 		return http.StatusServiceUnavailable, true
 	}
 	return 0, false

@@ -171,7 +171,11 @@ func TestAPI(t *testing.T) {
 		{"GET", "/api/v1/query_range?query=many&step=0.01" + span, "", 400, []string{"exceeded maximum resolution"}},
 		{"GET", "/api/v1/query?query=sum(", "", 400, []string{`"status":"error"`, `"errorType":"bad_data"`, "parse error"}},
 		{"GET", "/api/v1/query?query=many&time=soon", "", 400, []string{`"errorType":"bad_data"`}},
-		{"GET", "/api/v1/query?query=many&timeout=0.000001" + at, "", 503, []string{`"errorType":"timeout"`}},
+		{"GET", "/api/v1/query?query=many&timeout=0.000001" + at, "", 503, []string{"deadline exceeded"}},
+		{"GET", "/api/v1/query?query=max_over_time(sum(many)[1d:10ms])&timeout=0.1" + at, "", 503, []string{`"status":"error"`}},
+		{"GET", "/api/v1/query?query=max_over_time(sum(many)[100y:1ms])" + at, "", 400, []string{"the subqueries have 3153600000000 steps"}},
+		{"GET", "/api/v1/query?query=max_over_time(max_over_time(many[5h:1ms])[1h:1s])" + at, "", 400, []string{"steps, more than query.promql.max_samples allows (20000000)"}},
+		{"GET", "/api/v1/query_range?query=max_over_time(many[5h:1ms])&step=600&start=" + unix(0) + "&end=" + unix(7200), "", 400, []string{"the subqueries have 25200000 steps"}},
 		{"GET", "/api/v1/query?query=many%20%2B%20on()%20many" + at, "", 422, []string{`"errorType":"execution"`, "many-to-many"}},
 		{"GET", "/api/v1/labels?" + span[1:], "", 200, []string{`["__name__","job","le","n","parity"]`}},
 		{"POST", "/api/v1/labels", "match[]=many" + span, 200, []string{`["__name__","job","n","parity"]`}},
@@ -213,6 +217,15 @@ func TestAPI(t *testing.T) {
 	status, body := s.do(t, "GET", "a", "/api/v1/query?query=%7B__name__%3D~%22.%2B%22%7D"+at, "")
 	if status != 422 || !strings.Contains(body, "query.promql.max_series allows (20)") {
 		t.Errorf("too many series: %d %s", status, body)
+	}
+	// What there is among all series is told all the same.
+	for path, want := range map[string]string{
+		"/api/v1/labels?": `["__name__","job","le","n","parity"]`, "/api/v1/label/n/values?": `["000","001","002","003","004"]`,
+		"/api/v1/label/__name__/values?": `["added_total","counted_total","many","spread_bucket","spread_count","spread_sum"]`, "/api/v1/label/none/values?": `[]`,
+	} {
+		if status, body = s.do(t, "GET", "a", path+span[1:], ""); status != 200 || !strings.Contains(body, `"data":`+want) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
 	// The engine has the same limit as what is read.
 	s = f.serve(t, func(c *Config) { c.MaxSamples = 10 })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
@@ -409,5 +410,32 @@ func TestSameLabels(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s\n got %s\nwant %s", c.query, got, c.want)
 		}
+	}
+}
+
+// TestStartTimes reads since when points count, which is done where functions
+// are to know resets by it.
+func TestStartTimes(t *testing.T) {
+	f := newFixture(t, func(c *Config) { c.UseStartTimestamps = true })
+	f.send(t, "a", func(sm pmetric.ScopeMetrics) {
+		c := addSum(sm, "c", pmetric.AggregationTemporalityCumulative)
+		for i := range 4 {
+			addNumber(c, float64(30*i), 10).SetStartTimestamp(stamp(float64(i/2*60 - 10))) // the value alone shows no restart
+		}
+	})
+	q, err := f.store.Querier(seconds(0).UnixMilli(), seconds(90).UnixMilli())
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := q.Select(WithTenant(context.Background(), "a"), true, nil, labels.MustNewMatcher(labels.MatchEqual, "__name__", "c_total"))
+	var got []float64
+	for set.Next() {
+		it := set.At().Iterator(nil)
+		for it.Next() != chunkenc.ValNone {
+			got = append(got, float64(it.AtST()-noon.UnixMilli())/1000)
+		}
+	}
+	if err := set.Err(); err != nil || !slices.Equal(got, []float64{-10, -10, 50, 50}) {
+		t.Error(got, err)
 	}
 }

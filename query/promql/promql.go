@@ -28,7 +28,7 @@ func (c *Config) parserOptions() parser.Options {
 // newEngine makes an engine that evaluates queries as Prometheus does.
 func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *engine {
 	p := parser.NewParser(cfg.parserOptions())
-	return &engine{parser: p, starts: cfg.UseStartTimestamps, Engine: promql.NewEngine(promql.EngineOpts{
+	return &engine{parser: p, starts: cfg.UseStartTimestamps, maxSteps: cfg.MaxSamples, Engine: promql.NewEngine(promql.EngineOpts{
 		Logger:                   log,
 		Reg:                      reg,
 		MaxSamples:               cfg.MaxSamples,

@@ -62,6 +62,10 @@ func (q *querier) selected(ctx context.Context, hints *storage.SelectHints, matc
 
 // LabelNames returns the names of the labels of the series that match, sorted.
 func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	if len(matchers) == 0 {
+		seen, err := q.store.allNames(ctx, span{q.mint, q.maxt})
+		return limited(seen, hints), nil, err
+	}
 	all, err := q.describe(ctx, matchers)
 	if err != nil {
 		return nil, nil, err
@@ -75,6 +79,12 @@ func (q *querier) LabelNames(ctx context.Context, hints *storage.LabelHints, mat
 
 // LabelValues returns the values of a label of the series that match, sorted.
 func (q *querier) LabelValues(ctx context.Context, name string, hints *storage.LabelHints, matchers ...*labels.Matcher) ([]string, annotations.Annotations, error) {
+	if len(matchers) == 0 {
+		seen, ok, err := q.store.allValues(ctx, span{q.mint, q.maxt}, name)
+		if ok || err != nil {
+			return limited(seen, hints), nil, err
+		}
+	}
 	all, err := q.describe(ctx, matchers)
 	if err != nil {
 		return nil, nil, err
@@ -226,8 +236,7 @@ func (s *Store) described(ctx context.Context, views []view, in span, matchers [
 		}
 		eager.add(v)
 	}
-	eager.labelsOnly = true
-	if err := s.readEager(ctx, &eager, in, found); err != nil {
+	if err := s.spreadLabels(ctx, &eager, in, found); err != nil {
 		return nil, err
 	}
 	all := first(found.sorted(), limit)
@@ -305,8 +314,6 @@ func (m *merger) sorted() []*series {
 // which series they are.
 type eagerViews struct {
 	native, classic, summaries kindViews
-	// labelsOnly is set where nobody asks for the samples.
-	labelsOnly bool
 }
 
 // kindViews are the views of stored series of one table.
@@ -345,9 +352,6 @@ func (k *kindViews) add(v *view) {
 
 // readEager reads the points of the views and adds their series.
 func (s *Store) readEager(ctx context.Context, e *eagerViews, in span, found *merger) error {
-	if e.labelsOnly {
-		e.native.deltas, e.classic.deltas = wanted{}, wanted{}
-	}
 	if len(e.native.rows) > 0 {
 		if err := s.readNative(ctx, &e.native, in, found); err != nil {
 			return err

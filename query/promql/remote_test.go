@@ -105,7 +105,11 @@ func (f *fixture) write(tenant string, value []byte) error {
 	if err := f.sink.Write(context.Background(), b); err != nil {
 		return err
 	}
-	f.store.known = newSeriesCache(f.store.cfg.SeriesCache, f.store.cfg.MaxSeries) // what is new shows at once
+	known := f.store.known
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	clear(known.entries) // what is new shows at once
+	known.held = 0
 	return nil
 }
 

@@ -41,10 +41,15 @@ type engine struct {
 	// starts is set where the engine takes the start times of samples into
 	// account, which the shortcut does not.
 	starts bool
+	// maxSteps bounds the steps of a query's subqueries; 0 does not.
+	maxSteps int
 }
 
 // NewRangeQuery implements promql.QueryEngine.
 func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts promql.QueryOpts, text string, start, end time.Time, step time.Duration) (promql.Query, error) {
+	if err := e.boundSubqueries(text, end.Sub(start)); err != nil {
+		return nil, err
+	}
 	plain, err := e.Engine.NewRangeQuery(ctx, q, opts, text, start, end, step)
 	if err != nil || e.starts || step < time.Millisecond || !end.After(start) {
 		return plain, err

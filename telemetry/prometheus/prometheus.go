@@ -18,6 +18,8 @@ import (
 
 // The labels that are made from a resource and a scope.
 const (
+	// nameLabel is the metric's name, which no attribute can be.
+	nameLabel       = "__name__"
 	job             = "job"
 	instance        = "instance"
 	scopeNameLabel  = "otel_scope_name"
@@ -166,7 +168,8 @@ func (n *Namer) LabelName(key string) string {
 //
 // Where two attributes become the same label, their values are joined with ";"
 // in the order of their keys, as the specification says. What a point says wins
-// over its scope and its resource.
+// over its scope and its resource, and what they are known by over their
+// attributes.
 func (n *Namer) AppendLabels(dst []Label, p Protocol, resource, scope, point []telemetry.Attr, scopeOf *telemetry.Scope) []Label {
 	from := len(dst)
 	if p != OTLP {
@@ -175,13 +178,11 @@ func (n *Namer) AppendLabels(dst []Label, p Protocol, resource, scope, point []t
 		}
 		return finish(dst, from)
 	}
-	ordered := slices.IsSortedFunc(point, byKey)
-	if !ordered {
-		point = slices.Clone(point)
-		slices.SortStableFunc(point, byKey)
-	}
+	resource, scope, point = sorted(resource), sorted(scope), sorted(point)
 	for i := range point {
-		dst = n.add(dst, from, n.LabelName(point[i].Key), &point[i].Value, true)
+		if name := n.LabelName(point[i].Key); name != nameLabel {
+			dst = n.add(dst, from, name, &point[i].Value, true)
+		}
 	}
 	own := len(dst)
 	add := func(name, value string) {
@@ -213,9 +214,22 @@ func (n *Namer) AppendLabels(dst []Label, p Protocol, resource, scope, point []t
 	add(scopeNameLabel, scopeOf.Name)
 	add(scopeVersion, scopeOf.Version)
 	for i := range scope {
-		add(scopePrefix+n.LabelName(scope[i].Key), n.text(&scope[i].Value))
+		if n.LabelName(scope[i].Key) != "" {
+			add(n.LabelName(scopePrefix+scope[i].Key), n.text(&scope[i].Value))
+		}
 	}
 	return finish(dst, from)
+}
+
+// sorted returns the attributes in the order of their keys: what they become
+// must not depend on how they were listed.
+func sorted(attrs []telemetry.Attr) []telemetry.Attr {
+	if slices.IsSortedFunc(attrs, byKey) {
+		return attrs
+	}
+	attrs = slices.Clone(attrs)
+	slices.SortStableFunc(attrs, byKey)
+	return attrs
 }
 
 func byKey(a, b telemetry.Attr) int { return cmp.Compare(a.Key, b.Key) }
