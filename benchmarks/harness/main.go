@@ -50,6 +50,7 @@ var scenarios = []scenario{
 	{"decode", "OTLP bytes to rows, one record", runDecode},
 	{"gateway", "OTLP/HTTP logs of 485 B, acknowledged by the embedded broker", runGateway},
 	{"remotewrite", "Prometheus remote-write, 2,000 samples of 8 labels a request, acknowledged by the embedded broker", runRemoteWrite},
+	{"promql", "PromQL over 2,000 series of a day, goshawk and the Prometheus of this machine in turn", runPromQL},
 	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path, OTLP to ClickHouse, all processes", runLogPath},
 	{"spans", "whole span path, OTLP to ClickHouse, all processes", runSpanPath},

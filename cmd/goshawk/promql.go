@@ -222,7 +222,7 @@ func printChart(out io.Writer, matrix model.Matrix, from, to time.Time, step tim
 	if len(data) > 1 {
 		options = append(options, asciigraph.SeriesColors(colors[:len(data)]...))
 	}
-	if drawable(data) {
+	if len(data[0]) > 1 && drawable(data) {
 		fmt.Fprintln(out, asciigraph.PlotMany(data, options...))
 	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
