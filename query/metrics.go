@@ -3,6 +3,7 @@ package query
 import (
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -18,21 +19,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-// routes bounds the label route.
-var routes = map[string]bool{
-	"/": true, "/sql": true, "/api/v1/flow": true, "/api/v1/ledger": true,
-	"/ping": true, "/healthz": true, "/readyz": true, "/metrics": true,
+// routeOf is the label route of a request that was served: the pattern that it
+// matched, of which there are few.
+func routeOf(r *http.Request) string {
+	_, path, ok := strings.Cut(r.Pattern, "/")
+	switch {
+	case !ok || path == "assets/":
+		return "other"
+	case path == "{$}":
+		return "/"
+	}
+	return "/" + path
 }
 
 func (m *metrics) count(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		route := r.URL.Path
-		if !routes[route] {
-			route = "other"
-		}
 		seen := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		// An answer that is cut off leaves by a panic.
-		defer func() { m.requests.WithLabelValues(route, strconv.Itoa(seen.status)).Inc() }()
+		defer func() { m.requests.WithLabelValues(routeOf(r), strconv.Itoa(seen.status)).Inc() }()
 		next.ServeHTTP(seen, r)
 	})
 }

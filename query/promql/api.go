@@ -99,6 +99,13 @@ func (a *API) Paths() []string {
 func (a *API) Serve(w http.ResponseWriter, r *http.Request, tenant string) {
 	r = r.WithContext(WithTenant(r.Context(), tenant))
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	// What cannot be read here, Prometheus' own handlers refuse in their words.
+	if r.ParseForm() == nil {
+		if err := tooLarge(r); err != nil {
+			a.serve(w, r, func(*http.Request) (any, error) { return nil, err })
+			return
+		}
+	}
 	switch r.URL.Path {
 	case "/api/v1/metadata":
 		a.serve(w, r, a.metadata)
