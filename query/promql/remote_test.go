@@ -266,8 +266,7 @@ func (s *shiftedSeries) Iterator(it chunkenc.Iterator) chunkenc.Iterator {
 
 type shiftedIterator struct{ chunkenc.Iterator }
 
-//nolint:govet // the name and signature are those of chunkenc.Iterator
-func (it *shiftedIterator) Seek(t int64) chunkenc.ValueType {
+func (it *shiftedIterator) Seek(t millisecond) chunkenc.ValueType {
 	return it.Iterator.Seek(t + int64(shift))
 }
 func (it *shiftedIterator) AtT() int64 { return it.Iterator.AtT() - int64(shift) }
