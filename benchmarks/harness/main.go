@@ -54,6 +54,7 @@ var scenarios = []scenario{
 	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path, OTLP to ClickHouse, all processes", runLogPath},
 	{"spans", "whole span path, OTLP to ClickHouse, all processes", runSpanPath},
+	{"samples", "whole remote-write path, 20,000 series, 2,000 samples a request, all processes", runRemoteWritePath},
 	{"latency", "emit to queryable at 5,000 events/s", runLatency},
 	{"disk", "bytes a row in ClickHouse, generator's data", runDisk},
 	{"idle", "goshawk up without traffic", runIdle},

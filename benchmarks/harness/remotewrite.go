@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,6 +24,10 @@ const (
 	writeSeries     = 20_000
 	writePerRequest = 2_000
 	writePerScrape  = 200
+	writeStep       = 15 * time.Second
+
+	writeVersion1 = "prometheus.WriteRequest"
+	writeVersion2 = "io.prometheus.write.v2.Request"
 )
 
 // runRemoteWrite sends samples by remote-write, both versions.
@@ -30,27 +35,17 @@ func runRemoteWrite(ctx context.Context, e *env) ([]measurement, error) {
 	var measured []measurement
 	for _, v := range []struct {
 		what, message string
-		encode        func(from, n int, at time.Time, random *rand.Rand) []byte
+		encode        writeEncoder
 	}{
 		{"version 1.0", "prometheus.WriteRequest", encodeWrite1},
 		{"version 2.0", "io.prometheus.write.v2.Request", encodeWrite2},
 	} {
 		m, err := within(e, func(b *bed) ([]measurement, error) {
 			cl := cluster.Start(b, cluster.Options{Only: []string{"broker", "gateway"}})
-			samples := 2_000_000 / e.scale
-			head := "POST /api/v1/write HTTP/1.1\r\nHost: gateway\r\nUser-Agent: harness\r\nContent-Encoding: snappy\r\nContent-Type: application/x-protobuf;proto=" + v.message + "\r\nContent-Length: "
-			load := func(n int, seed uint64) [][]byte {
-				random := rand.New(rand.NewPCG(seed, 1))
-				start := time.Now().Add(-time.Duration(n/writeSeries+1) * time.Second)
-				var requests [][]byte
-				for from := 0; from < n; from += writePerRequest {
-					at := start.Add(time.Duration(from/writeSeries) * time.Second)
-					body := snappy.Encode(nil, v.encode(from%writeSeries, writePerRequest, at, random))
-					requests = append(requests, append(fmt.Appendf(nil, "%s%d\r\n\r\n", head, len(body)), body...))
-				}
-				return requests
-			}
-			warm, requests := load(samples/10, 1), load(samples, 2)
+			rounds := max(100/e.scale, 1)
+			start := time.Now().Add(-time.Duration(rounds+10) * writeStep)
+			warm := writeRequests(v.message, v.encode, start, 0, 10)
+			requests := writeRequests(v.message, v.encode, start, 10, rounds)
 			if _, err := post(ctx, cl.HTTP, warm, few); err != nil {
 				return nil, err
 			}
@@ -87,6 +82,40 @@ func runRemoteWrite(ctx context.Context, e *env) ([]measurement, error) {
 		measured = append(measured, m...)
 	}
 	return measured, nil
+}
+
+// runRemoteWritePath measures every process, from requests of version 1.0, which
+// is what Prometheus sends unless told otherwise.
+func runRemoteWritePath(ctx context.Context, e *env) ([]measurement, error) {
+	const warmRounds = 25
+	rounds := max(250/e.scale, 1)
+	start := time.Now().Add(-time.Duration(warmRounds+rounds) * writeStep)
+	warm := writeRequests(writeVersion1, encodeWrite1, start, 0, warmRounds)
+	load := writeRequests(writeVersion1, encodeWrite1, start, warmRounds, rounds)
+	return runPath(ctx, e, path{
+		table: "samples", limit: 2.0,
+		warmEvents: warmRounds * writeSeries, events: rounds * writeSeries,
+		warm: func(ctx context.Context, address string) error { _, err := post(ctx, address, warm, few); return err },
+		load: func(ctx context.Context, address string) error { _, err := post(ctx, address, load, few); return err },
+	})
+}
+
+// writeEncoder makes an export request of the samples that n series, from a
+// number on, have at a time.
+type writeEncoder func(from, n, round int, at time.Time) []byte
+
+// writeRequests returns HTTP requests, headers and all, with a sample of every
+// series in each of the rounds, which are numbered from first.
+func writeRequests(message string, encode writeEncoder, start time.Time, first, rounds int) [][]byte {
+	head := "POST /api/v1/write HTTP/1.1\r\nHost: gateway\r\nUser-Agent: harness\r\nContent-Encoding: snappy\r\nContent-Type: application/x-protobuf;proto=" + message + "\r\nContent-Length: "
+	var requests [][]byte
+	for round := first; round < first+rounds; round++ {
+		for from := 0; from < writeSeries; from += writePerRequest {
+			body := snappy.Encode(nil, encode(from, writePerRequest, round, start.Add(time.Duration(round)*writeStep)))
+			requests = append(requests, append(fmt.Appendf(nil, "%s%d\r\n\r\n", head, len(body)), body...))
+		}
+	}
+	return requests
 }
 
 // post sends requests, headers and all, over so many connections and waits for
@@ -170,25 +199,35 @@ func appendMessage(b []byte, field protowire.Number, message []byte) []byte {
 	return protowire.AppendBytes(protowire.AppendTag(b, field, protowire.BytesType), message)
 }
 
-func encodeSample(b []byte, at time.Time, random *rand.Rand) []byte {
-	b = protowire.AppendFixed64(protowire.AppendTag(b, 1, protowire.Fixed64Type), 0x4000000000000000|random.Uint64()>>12)
+// writeValue is a counter for two of three series, whose rate differs by series
+// and round, and for the others a gauge of two decimals.
+func writeValue(series, round int) float64 {
+	random := rand.New(rand.NewPCG(uint64(series), uint64(round)))
+	if series%3 != 0 {
+		return float64(series*1000 + round*(series%50) + random.IntN(series%50+1))
+	}
+	return math.Round((50+10*random.NormFloat64())*100) / 100
+}
+
+func encodeSample(b []byte, series, round int, at time.Time) []byte {
+	b = protowire.AppendFixed64(protowire.AppendTag(b, 1, protowire.Fixed64Type), math.Float64bits(writeValue(series, round)))
 	return protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(at.UnixMilli()))
 }
 
-func encodeWrite1(from, n int, at time.Time, random *rand.Rand) (request []byte) {
+func encodeWrite1(from, n, round int, at time.Time) (request []byte) {
 	for i := from; i < from+n; i++ {
 		var series []byte
 		for _, l := range writeLabels(i) {
 			label := appendMessage(nil, 1, []byte(l[0]))
 			series = appendMessage(series, 1, appendMessage(label, 2, []byte(l[1])))
 		}
-		series = appendMessage(series, 2, encodeSample(nil, at, random))
+		series = appendMessage(series, 2, encodeSample(nil, i, round, at))
 		request = appendMessage(request, 1, series)
 	}
 	return request
 }
 
-func encodeWrite2(from, n int, at time.Time, random *rand.Rand) (request []byte) {
+func encodeWrite2(from, n, round int, at time.Time) (request []byte) {
 	refs := map[string]uint64{}
 	ref := func(s string) uint64 {
 		if _, ok := refs[s]; !ok {
@@ -209,7 +248,7 @@ func encodeWrite2(from, n int, at time.Time, random *rand.Rand) (request []byte)
 		metadata := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), counter)
 		metadata = protowire.AppendVarint(protowire.AppendTag(metadata, 3, protowire.VarintType), ref("How long requests took."))
 		series := appendMessage(nil, 1, labels)
-		series = appendMessage(series, 2, encodeSample(nil, at, random))
+		series = appendMessage(series, 2, encodeSample(nil, i, round, at))
 		list = appendMessage(list, 5, appendMessage(series, 5, metadata))
 	}
 	return append(request, list...)

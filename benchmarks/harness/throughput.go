@@ -120,21 +120,44 @@ const (
 
 func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
-	return runPath(ctx, e, "logs", benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n)
+	return runPath(ctx, e, otlpPath("logs", benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n))
 }
 
 func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
-	return runPath(ctx, e, "spans", benchSpans(warm, 512, 1), benchSpans(n, 512, 2), warm, n)
+	return runPath(ctx, e, otlpPath("spans", benchSpans(warm, 512, 1), benchSpans(n, 512, 2), warm, n))
+}
+
+// path is a load for all processes together.
+type path struct {
+	table              string  // where the events arrive
+	limit              float64 // CPU-s/M
+	warm, load         func(ctx context.Context, address string) error
+	warmEvents, events int
+}
+
+func otlpPath(table string, warm, load []otlpclient.Request, warmEvents, events int) path {
+	sender := func(requests []otlpclient.Request) func(context.Context, string) error {
+		return func(ctx context.Context, address string) error {
+			_, err := send(ctx, address, requests, few)
+			return err
+		}
+	}
+	return path{
+		table: table, limit: 5.5, warm: sender(warm), load: sender(load), warmEvents: warmEvents, events: events,
+	}
 }
 
 // runPath measures all processes from the first request until every event is
 // stored and merges have settled, less what they use when idle.
-func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.Request, warmEvents, events int) ([]measurement, error) {
+func runPath(ctx context.Context, e *env, p path) ([]measurement, error) {
 	return within(e, func(b *bed) ([]measurement, error) {
 		c := cluster.Start(b, cluster.Options{})
 		roles := []string{"gateway", "broker", "process", "clickhouse"}
-		if err := sendAndWait(ctx, c, warm, table, warmEvents); err != nil {
+		if err := p.warm(ctx, c.HTTP); err != nil {
+			return nil, err
+		}
+		if err := waitRows(c, p.table, p.warmEvents); err != nil {
 			return nil, err
 		}
 		time.Sleep(settle)
@@ -157,13 +180,16 @@ func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.
 			}
 		}
 		began := time.Now()
-		if err := sendAndWait(ctx, c, load, table, warmEvents+events); err != nil {
+		if err := p.load(ctx, c.HTTP); err != nil {
+			return nil, err
+		}
+		if err := waitRows(c, p.table, p.warmEvents+p.events); err != nil {
 			return nil, err
 		}
 		stored := time.Since(began)
 		var total float64
 		var measured []measurement
-		million := float64(events) / 1e6
+		million := float64(p.events) / 1e6
 		read := func(suffix string, limit float64) error {
 			total = 0
 			for _, role := range roles {
@@ -186,20 +212,13 @@ func runPath(ctx context.Context, e *env, table string, warm, load []otlpclient.
 			return nil, err
 		}
 		time.Sleep(settle)
-		if err := read(", merges settled", 5.5); err != nil {
+		if err := read(", merges settled", p.limit); err != nil {
 			return nil, err
 		}
 		return append(measured, measurement{
-			What: "rate until stored", Value: float64(events) / stored.Seconds(), Unit: "events/s", Note: "wall clock, lower bound",
+			What: "rate until stored", Value: float64(p.events) / stored.Seconds(), Unit: "events/s", Note: "wall clock, lower bound",
 		}), nil
 	})
-}
-
-func sendAndWait(ctx context.Context, c *cluster.Cluster, load []otlpclient.Request, table string, events int) error {
-	if _, err := send(ctx, c.HTTP, load, few); err != nil {
-		return err
-	}
-	return waitRows(c, table, events)
 }
 
 func waitRows(c *cluster.Cluster, table string, events int) error {
