@@ -73,29 +73,55 @@ func (s *shared) prepareMetrics() {
 	for i := range b.Metrics {
 		m := &b.Metrics[i]
 		r := &s.resources[m.Resource]
-		prefix := mix(xxh3.HashString(r.tenant), xxh3.HashString(m.Name))
-		prefix = mix(mix(prefix, r.hash), s.scopes[m.Scope].hash)
+		name := mix(xxh3.HashString(r.tenant), xxh3.HashString(m.Name))
+		prefix := mix(mix(name, r.hash), s.scopes[m.Scope].hash)
 		kind := uint64(m.Kind)<<16 | uint64(m.Temporality)<<8 | uint64(boolByte(m.Monotonic))
 		meta := mix(mix(xxh3.HashString(m.Unit), xxh3.HashString(m.Description)),
 			mix(attributeSet(b.AttrsOf(m.Metadata), &s.scratch), kind))
-		s.metrics = append(s.metrics, metric{prefix: prefix, near: r.hash & nearBits, meta: meta})
+		s.metrics = append(s.metrics, metric{name: name, prefix: prefix, near: r.hash & nearBits, meta: meta})
 	}
-	s.number(len(b.Metrics))
-	tenantOf := func(i uint32) string { return s.resources[b.Metrics[i].Resource].tenant }
-	slices.SortFunc(s.ranked, func(x, y uint32) int {
-		if a, b := tenantOf(x), tenantOf(y); a != b {
-			return cmp.Compare(a, b)
-		}
-		return cmp.Compare(b.Metrics[x].Name, b.Metrics[y].Name)
-	})
-	var rank uint32
-	for n, i := range s.ranked {
-		if n > 0 {
-			before := s.ranked[n-1]
-			if b.Metrics[i].Name != b.Metrics[before].Name || tenantOf(i) != tenantOf(before) {
-				rank++
+	s.rankMetrics()
+}
+
+// rankMetrics numbers the metrics by tenant and name. A block has many metrics
+// of few names, so only the names are sorted.
+func (s *shared) rankMetrics() {
+	metrics := s.batch.Metrics
+	tenantOf := func(i uint32) string { return s.resources[metrics[i].Resource].tenant }
+	same := func(x, y uint32) bool { return metrics[x].Name == metrics[y].Name && tenantOf(x) == tenantOf(y) }
+	if s.names == nil {
+		s.names = map[uint64]uint32{}
+	}
+	clear(s.names)
+	s.ranked = s.ranked[:0]
+	for i := range s.metrics {
+		m := &s.metrics[i]
+		// Another name of the same hash is looked for one further on.
+		for key := m.name; ; key++ {
+			n, known := s.names[key]
+			if !known {
+				n = uint32(len(s.ranked))
+				s.names[key] = n
+				s.ranked = append(s.ranked, uint32(i))
+			}
+			if m.rank = n; !known || same(s.ranked[n], uint32(i)) {
+				break
 			}
 		}
-		s.metrics[i].rank = rank
+	}
+	first := s.ranked
+	s.byName = s.byName[:0]
+	for n := range first {
+		s.byName = append(s.byName, uint32(n))
+	}
+	slices.SortFunc(s.byName, func(x, y uint32) int {
+		return cmp.Or(cmp.Compare(tenantOf(first[x]), tenantOf(first[y])), cmp.Compare(metrics[first[x]].Name, metrics[first[y]].Name))
+	})
+	// What was the first metric of a name becomes the rank of the name.
+	for rank, n := range s.byName {
+		first[n] = uint32(rank)
+	}
+	for i := range s.metrics {
+		s.metrics[i].rank = first[s.metrics[i].rank]
 	}
 }

@@ -22,9 +22,13 @@ type shared struct {
 	scratch []byte
 	// text holds the documents.
 	text []byte
-	// ranked are the resources by tenant and service, then the metrics by
-	// tenant and name.
+	// ranked are the resources by tenant and service, then the first metric of
+	// each tenant and name.
 	ranked []uint32
+	// names are the metrics of the block by hash of tenant and name: the index
+	// in ranked. byName are those indices, sorted.
+	names  map[uint64]uint32
+	byName []uint32
 }
 
 // scope is what rows of a scope have in common.
@@ -36,6 +40,7 @@ type scope struct {
 // metric is what the points of a metric have in common.
 type metric struct {
 	rank   uint32 // by tenant and name
+	name   uint64 // hash of tenant and name
 	prefix uint64 // of the fingerprint, without the point's attributes
 	near   uint64 // the bits of the fingerprint that the resource determines
 	meta   uint64 // hash of what series says of the metric beside its identity
