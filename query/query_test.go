@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/query"
 	"github.com/goshawk-observability/goshawk/query/api"
 	"github.com/goshawk-observability/goshawk/query/ledger"
@@ -96,16 +96,11 @@ func (s *service) do(t *testing.T, method, path, body string, headers ...string)
 		}
 		request.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := http.DefaultClient.Do(request)
+	a, err := transporttest.Ask(http.DefaultClient, request)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, response.Header, string(text)
+	return a.Status, a.Header, a.Text
 }
 
 func TestRoutes(t *testing.T) {

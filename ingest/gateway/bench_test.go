@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 )
 
 // acknowledger is a producer that acknowledges at once.
@@ -96,20 +96,10 @@ func startBench(b *testing.B) Addrs {
 	return g.Addrs()
 }
 
-// cpuTime is what the process used so far.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // perEvent reports the CPU of sender and gateway together, which run in one
 // process.
 func perEvent(b *testing.B, events int, before time.Duration) {
-	b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N)/float64(events), "cpu-ns/event")
+	b.ReportMetric(float64(observetest.CPUTime(b)-before)/float64(b.N)/float64(events), "cpu-ns/event")
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(events), "ns/event")
 }
 
@@ -130,7 +120,7 @@ func BenchmarkHTTP(b *testing.B) {
 			answer := make([]byte, 4096)
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := observetest.CPUTime(b)
 			for b.Loop() {
 				if _, err := conn.Write(request); err != nil {
 					b.Fatal(err)
@@ -153,7 +143,7 @@ func BenchmarkGRPC(b *testing.B) {
 			client := collogs.NewLogsServiceClient(run.dial(b))
 			request := parse(b, new(collogs.ExportLogsServiceRequest), accessLog(b, events, 1))
 			b.ReportAllocs()
-			before := cpuTime(b)
+			before := observetest.CPUTime(b)
 			for b.Loop() {
 				if _, err := client.Export(b.Context(), request); err != nil {
 					b.Fatal(err)
@@ -187,7 +177,7 @@ func BenchmarkNetHTTP(b *testing.B) {
 			defer conn.Close()
 			r := bufio.NewReader(conn)
 			request := append(fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: gateway\r\nContent-Length: %d\r\n\r\n", len(body)), body...)
-			before := cpuTime(b)
+			before := observetest.CPUTime(b)
 			for b.Loop() {
 				if _, err := conn.Write(request); err != nil {
 					b.Fatal(err)

@@ -182,7 +182,7 @@ func TestBombsAreRefusedInLittleMemory(t *testing.T) {
 			waitFor(t, "memory to be free", func() bool { return g.memoryInUse() == 0 })
 		})
 	}
-	if n := len(g.recorder.take()); n != 0 {
+	if n := len(g.recorder.Take()); n != 0 {
 		t.Errorf("bombs produced %d parts", n)
 	}
 	body, _ := exportRequest(t, telemetry.Logs, 1)

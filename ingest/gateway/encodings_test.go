@@ -91,7 +91,7 @@ func TestHTTPTakesEveryEncoding(t *testing.T) {
 					if a.status != 200 {
 						t.Fatalf("status %d: %s", a.status, a.body)
 					}
-					if got := events(g.recorder.take()); got != int64(n) {
+					if got := events(g.recorder.Take()); got != int64(n) {
 						t.Errorf("%d events were produced, want %d", got, n)
 					}
 				})

@@ -95,17 +95,14 @@ func New(cfg Config, producer Producer, reg Registry, log *slog.Logger, more ...
 	for _, s := range telemetry.Signals {
 		in.topics[s] = cfg.Topics.Of(s)
 	}
+	bodies := &bodies{memory: memory, decoders: decoders, metrics: m, max: int64(cfg.Limits.MaxBody)}
 	g := &Gateway{
 		cfg: cfg, log: log, metrics: m, decoded: decoders, certs: certs,
 		health: &health{intake: in, trim: func() { memory.trim(); decoders.trim() }},
 		ready:  make(chan struct{}),
-		grpc: &grpcService{
-			intake: in, tokens: tokens, memory: memory, decoders: decoders, metrics: m,
-			maxBody: int64(cfg.Limits.MaxBody),
-		},
+		grpc:   &grpcService{intake: in, tokens: tokens, bodies: bodies, metrics: m},
 		http: &httpService{
-			intake: in, tokens: tokens, memory: memory, decoders: decoders, metrics: m,
-			maxBody: int64(cfg.Limits.MaxBody),
+			intake: in, tokens: tokens, bodies: bodies, metrics: m,
 			origins: newOrigins(cfg.CORS),
 			routes:  make(map[string]*Route),
 		},

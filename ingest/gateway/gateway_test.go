@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,91 +23,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
 	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// recorder is a producer at the edge to Kafka: it remembers what it was given,
-// and fails or waits on command.
-type recorder struct {
-	mu         sync.Mutex
-	parts      []topic.Part
-	partitions int
-	produceErr error
-	askErr     error
-	// entered is signalled when Produce is called; gate, where set, holds it
-	// back until it is closed or the context ends.
-	entered chan struct{}
-	gate    chan struct{}
-}
-
-func newRecorder() *recorder { return &recorder{partitions: 4, entered: make(chan struct{}, 1000)} }
-
-func (r *recorder) Partitions(context.Context, string) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.partitions, r.askErr
-}
-
-func (r *recorder) Produce(ctx context.Context, parts []topic.Part) error {
-	r.mu.Lock()
-	gate, err := r.gate, r.produceErr
-	r.mu.Unlock()
-	select {
-	case r.entered <- struct{}{}:
-	default:
-	}
-	if gate != nil {
-		select {
-		case <-gate:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	if err != nil {
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range parts {
-		p.Value = bytes.Clone(p.Value)
-		r.parts = append(r.parts, p)
-	}
-	return nil
-}
-
-func (r *recorder) fail(produce, ask error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.produceErr, r.askErr = produce, ask
-}
-
-// hold makes Produce wait until the returned function is called.
-func (r *recorder) hold() (release func()) {
-	gate := make(chan struct{})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gate = gate
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.gate == gate {
-			r.gate = nil
-			close(gate)
-		}
-	}
-}
-
-// take returns what was recorded since the last call.
-func (r *recorder) take() []topic.Part {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	parts := r.parts
-	r.parts = nil
-	return parts
-}
 
 func events(parts []topic.Part) (n int64) {
 	for _, p := range parts {
@@ -120,7 +40,7 @@ func events(parts []topic.Part) (n int64) {
 // running is a gateway that serves until the test ends.
 type running struct {
 	*Gateway
-	recorder *recorder
+	recorder *topictest.Recorder
 	registry *prometheus.Registry
 	url      string
 	grpc     string
@@ -137,15 +57,15 @@ func testConfig() Config {
 
 func start(t testing.TB, change func(*Config), more ...Route) *running {
 	t.Helper()
-	return startWith(t, newRecorder(), change, more...)
+	return startWith(t, topictest.NewRecorder(), change, more...)
 }
 
-func startWith(t testing.TB, r *recorder, change func(*Config), more ...Route) *running {
+func startWith(t testing.TB, r *topictest.Recorder, change func(*Config), more ...Route) *running {
 	t.Helper()
 	return startProducer(t, r, r, change, more...)
 }
 
-func startProducer(t testing.TB, p Producer, r *recorder, change func(*Config), more ...Route) *running {
+func startProducer(t testing.TB, p Producer, r *topictest.Recorder, change func(*Config), more ...Route) *running {
 	t.Helper()
 	cfg := testConfig()
 	if change != nil {
@@ -250,10 +170,6 @@ var paths = [len(telemetry.Signals)]string{"/v1/logs", "/v1/traces", "/v1/metric
 func exportRequest(t testing.TB, signal telemetry.Signal, n int) (protobuf, asJSON []byte) {
 	t.Helper()
 	now := pcommon.NewTimestampFromTime(time.Now())
-	type encoder interface {
-		MarshalProto() ([]byte, error)
-		MarshalJSON() ([]byte, error)
-	}
 	var e encoder
 	switch signal {
 	case telemetry.Logs:
@@ -291,6 +207,17 @@ func exportRequest(t testing.TB, signal telemetry.Signal, n int) (protobuf, asJS
 		}
 		e = pmetricotlp.NewExportRequestFromMetrics(metrics)
 	}
+	return encoded(t, e)
+}
+
+// encoder is a request of any signal.
+type encoder interface {
+	MarshalProto() ([]byte, error)
+	MarshalJSON() ([]byte, error)
+}
+
+func encoded(t testing.TB, e encoder) (protobuf, asJSON []byte) {
+	t.Helper()
 	protobuf, err := e.MarshalProto()
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +247,7 @@ func TestSuccessMeansThatEveryEventWasProduced(t *testing.T) {
 				if string(a.body) != want {
 					t.Errorf("body is %q, want %q", a.body, want)
 				}
-				parts := g.recorder.take()
+				parts := g.recorder.Take()
 				if events(parts) != 50 || len(parts) < 2 {
 					t.Errorf("%d parts with %d events were produced, want several with 50", len(parts), events(parts))
 				}
@@ -344,7 +271,7 @@ func TestRepeatHasTheSameParts(t *testing.T) {
 			t.Fatalf("status %d", a.status)
 		}
 		var ids []topic.BatchID
-		for _, p := range g.recorder.take() {
+		for _, p := range g.recorder.Take() {
 			ids = append(ids, p.BatchID)
 		}
 		return ids
@@ -370,7 +297,7 @@ func TestEmptyRequestSucceedsAndProducesNothing(t *testing.T) {
 			t.Errorf("%s: status %d: %s", contentType, a.status, a.body)
 		}
 	}
-	if parts := g.recorder.take(); len(parts) != 0 {
+	if parts := g.recorder.Take(); len(parts) != 0 {
 		t.Errorf("%d parts were produced", len(parts))
 	}
 }

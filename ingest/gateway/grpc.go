@@ -31,12 +31,10 @@ import (
 // memory of all requests together, because what grpc reads for a service is
 // unbounded until it hands it over.
 type grpcService struct {
-	intake   *intake
-	tokens   *tokens
-	memory   *memory
-	decoders *decoders
-	metrics  *metrics
-	maxBody  int64
+	intake  *intake
+	tokens  *tokens
+	bodies  *bodies
+	metrics *metrics
 }
 
 // grpcServices are the names of OTLP's services.
@@ -176,26 +174,8 @@ func (s *grpcService) body(ctx context.Context, signal telemetry.Signal) (*buffe
 	default:
 		return nil, refuse(malformed, "the message begins with byte %d, which is no gRPC framing", header[0])
 	}
-	limit := s.maxBody
-	if enc == identity {
-		limit = min(limit, s.decoders.limit)
-	}
 	length := int64(binary.BigEndian.Uint32(header[1:]))
-	body, err := s.memory.readAll(&streamReader{ctx: ctx, stream: st, left: length}, length, limit, "the message")
-	if err != nil {
-		return nil, err
-	}
-	s.metrics.received[overGRPC][signal].Add(float64(len(body.bytes)))
-	if enc != identity {
-		plain, err := s.decoders.decode(enc, body.bytes)
-		body.release()
-		if err != nil {
-			return nil, err
-		}
-		body = plain
-	}
-	s.metrics.bodies[overGRPC][signal].Add(float64(len(body.bytes)))
-	return body, nil
+	return s.bodies.read(&streamReader{ctx: ctx, stream: st, left: length}, length, enc, overGRPC, signal, "the message")
 }
 
 // streamReader reads the content of one message.

@@ -74,7 +74,7 @@ func TestGRPCTakesEverySignal(t *testing.T) {
 				if proto.Size(response) != 0 {
 					t.Errorf("the response of a full success is %v", response)
 				}
-				if n := events(g.recorder.take()); n != 500 {
+				if n := events(g.recorder.Take()); n != 500 {
 					t.Errorf("%d events were produced, want 500", n)
 				}
 			})
@@ -106,7 +106,7 @@ func TestGRPCRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := start(t, c.change)
-			g.recorder.fail(c.produce, nil)
+			g.recorder.Fail(c.produce, nil)
 			encoded, _ := exportRequest(t, telemetry.Logs, 500)
 			ctx := t.Context()
 			if c.token != "" {
@@ -126,7 +126,7 @@ func TestGRPCRefusals(t *testing.T) {
 			if delay != c.delay {
 				t.Errorf("retry delay is %s, want %s", delay, c.delay)
 			}
-			if n := len(g.recorder.take()); n != 0 {
+			if n := len(g.recorder.Take()); n != 0 {
 				t.Errorf("%d parts were produced", n)
 			}
 		})
@@ -140,7 +140,7 @@ func TestGRPCTokenNamesTheTenant(t *testing.T) {
 	if _, err := collogs.NewLogsServiceClient(g.dial(t)).Export(ctx, parse(t, new(collogs.ExportLogsServiceRequest), encoded)); err != nil {
 		t.Fatal(err)
 	}
-	if parts := g.recorder.take(); len(parts) != 1 || parts[0].Tenant != "acme" {
+	if parts := g.recorder.Take(); len(parts) != 1 || parts[0].Tenant != "acme" {
 		t.Errorf("parts are %+v", parts)
 	}
 }
@@ -158,7 +158,7 @@ func TestGRPCPartialSuccess(t *testing.T) {
 	if p := response.GetPartialSuccess(); p.GetRejectedLogRecords() != 1 || !strings.Contains(p.GetErrorMessage(), "earlier") {
 		t.Errorf("partial success is %v", p)
 	}
-	if n := events(g.recorder.take()); n != 2 {
+	if n := events(g.recorder.Take()); n != 2 {
 		t.Errorf("%d events were produced, want 2", n)
 	}
 }
@@ -237,7 +237,7 @@ func TestGRPCMalformedMessages(t *testing.T) {
 	if code, _ := g.rawCall(t, "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export", nil, bytes.NewReader(framed(0, valid))); code != "12" {
 		t.Errorf("an unknown service has status %s, want 12", code)
 	}
-	if n := len(g.recorder.take()); n != 0 {
+	if n := len(g.recorder.Take()); n != 0 {
 		t.Errorf("%d parts were produced", n)
 	}
 	if code, message := g.rawCall(t, exportLogsMethod, nil, bytes.NewReader(framed(0, valid))); code != "0" {
@@ -264,13 +264,13 @@ func TestGRPCSlowSenderIsCutOff(t *testing.T) {
 
 func TestGRPCClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 	g := start(t, nil)
-	defer g.recorder.hold()()
+	defer g.recorder.Hold()()
 	encoded, _ := exportRequest(t, telemetry.Logs, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	c := collogs.NewLogsServiceClient(g.dial(t))
 	request := parse(t, new(collogs.ExportLogsServiceRequest), encoded)
 	go func() {
-		<-g.recorder.entered
+		<-g.recorder.Entered
 		cancel()
 	}()
 	if _, err := c.Export(ctx, request); status.Code(err) != codes.Canceled {

@@ -15,14 +15,12 @@ import (
 
 // httpService answers everything on the HTTP port.
 type httpService struct {
-	intake   *intake
-	tokens   *tokens
-	memory   *memory
-	decoders *decoders
-	metrics  *metrics
-	maxBody  int64
-	origins  origins
-	routes   map[string]*Route
+	intake  *intake
+	tokens  *tokens
+	bodies  *bodies
+	metrics *metrics
+	origins origins
+	routes  map[string]*Route
 	// pages are the paths that are no telemetry: health, metrics, a greeting.
 	pages map[string]http.Handler
 
@@ -164,24 +162,10 @@ func (s *httpService) body(r *http.Request, route *Route, format *Format) (*buff
 	if problem != nil {
 		return nil, problem
 	}
-	limit := s.maxBody
-	if enc == identity {
-		limit = min(limit, s.decoders.limit)
-	}
-	body, err := s.memory.readAll(r.Body, r.ContentLength, limit, "the body")
+	body, err := s.bodies.read(r.Body, r.ContentLength, enc, overHTTP, route.Signal, "the body")
 	if err != nil {
 		return nil, err
 	}
-	s.metrics.received[overHTTP][route.Signal].Add(float64(len(body.bytes)))
-	if enc != identity {
-		plain, err := s.decoders.decode(enc, body.bytes)
-		body.release()
-		if err != nil {
-			return nil, err
-		}
-		body = plain
-	}
-	s.metrics.bodies[overHTTP][route.Signal].Add(float64(len(body.bytes)))
 	if format.Convert != nil {
 		converted, err := s.convert(format, body.bytes)
 		body.release()
@@ -192,10 +176,10 @@ func (s *httpService) body(r *http.Request, route *Route, format *Format) (*buff
 
 // convert runs a format's conversion with as much room as it needs.
 func (s *httpService) convert(format *Format, body []byte) (*buffer, error) {
-	limit := int(s.decoders.limit)
+	limit := int(s.bodies.decoders.limit)
 	room := min(len(body), limit)
 	for {
-		b, err := s.memory.get(room)
+		b, err := s.bodies.memory.get(room)
 		if err != nil {
 			return nil, err
 		}

@@ -175,13 +175,13 @@ func TestHTTPRefusals(t *testing.T) {
 			}
 		})
 	}
-	if parts := g.recorder.take(); len(parts) != 0 {
+	if parts := g.recorder.Take(); len(parts) != 0 {
 		t.Errorf("refused requests produced %d parts", len(parts))
 	}
 	if a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, token: "all", body: bytes.NewReader(valid)}); a.status != 200 {
 		t.Errorf("a valid request has status %d", a.status)
 	}
-	if parts := g.recorder.take(); len(parts) != 1 || parts[0].Tenant != "acme" {
+	if parts := g.recorder.Take(); len(parts) != 1 || parts[0].Tenant != "acme" {
 		t.Errorf("parts are %+v, want one of tenant acme", parts)
 	}
 	if n := g.memoryInUse(); n != 0 {
@@ -193,7 +193,7 @@ func TestHTTPRefusals(t *testing.T) {
 func (g *running) memoryInUse() int64 {
 	g.decoded.trim()
 	g.decoded.trim()
-	return g.http.memory.used.Load()
+	return g.http.bodies.memory.used.Load()
 }
 
 type zeros struct{}
@@ -218,7 +218,7 @@ func TestKafkaTroubleIsNeverSuccess(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := start(t, nil)
-			g.recorder.fail(c.produce, c.ask)
+			g.recorder.Fail(c.produce, c.ask)
 			for contentType, body := range map[string][]byte{contentProtobuf: body, contentJSON: asJSON} {
 				a := g.send(t, request{path: "/v1/traces", contentType: contentType, body: bytes.NewReader(body)})
 				if a.status != c.status || a.header.Get("Retry-After") != c.retry {
@@ -228,7 +228,7 @@ func TestKafkaTroubleIsNeverSuccess(t *testing.T) {
 					t.Errorf("message is %q", s.Message)
 				}
 			}
-			g.recorder.fail(nil, nil)
+			g.recorder.Fail(nil, nil)
 			if a := g.send(t, request{path: "/v1/traces", contentType: contentProtobuf, body: bytes.NewReader(body)}); a.status != 200 {
 				t.Errorf("status is %d when kafka is back", a.status)
 			}
@@ -238,7 +238,7 @@ func TestKafkaTroubleIsNeverSuccess(t *testing.T) {
 
 func TestNoAcknowledgementInTimeIsUnavailable(t *testing.T) {
 	g := start(t, func(cfg *Config) { cfg.RequestTimeout = 50 * time.Millisecond })
-	defer g.recorder.hold()()
+	defer g.recorder.Hold()()
 	body, _ := exportRequest(t, telemetry.Logs, 1)
 	a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(body)})
 	if a.status != 503 || a.header.Get("Retry-After") == "" {
@@ -259,22 +259,14 @@ func TestPartialSuccessSaysWhatWasRejected(t *testing.T) {
 			s.SetTraceID([16]byte{1, byte(i)})
 		}
 	}
-	r := ptraceotlp.NewExportRequestFromTraces(traces)
-	protobuf, err := r.MarshalProto()
-	if err != nil {
-		t.Fatal(err)
-	}
-	asJSON, err := r.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
+	protobuf, asJSON := encoded(t, ptraceotlp.NewExportRequestFromTraces(traces))
 	check := func(response ptraceotlp.ExportResponse) {
 		t.Helper()
 		p := response.PartialSuccess()
 		if p.RejectedSpans() != 1 || !strings.Contains(p.ErrorMessage(), "trace id") {
 			t.Errorf("partial success is %d, %q", p.RejectedSpans(), p.ErrorMessage())
 		}
-		if n := events(g.recorder.take()); n != 2 {
+		if n := events(g.recorder.Take()); n != 2 {
 			t.Errorf("%d spans were produced, want 2", n)
 		}
 	}
@@ -368,33 +360,24 @@ func TestValidPartsOfABadRequestAreKept(t *testing.T) {
 					c.spoil(r)
 				}
 			}
-			r := plogotlp.NewExportRequestFromLogs(logs)
-			protobuf, err := r.MarshalProto()
-			if err != nil {
-				t.Fatal(err)
-			}
-			asJSON, err := r.MarshalJSON()
-			if err != nil {
-				t.Fatal(err)
-			}
+			protobuf, asJSON := encoded(t, plogotlp.NewExportRequestFromLogs(logs))
 			for contentType, body := range map[string][]byte{contentProtobuf: protobuf, contentJSON: asJSON} {
 				a := g.send(t, request{path: "/v1/logs", contentType: contentType, body: bytes.NewReader(body)})
 				if a.status != 200 {
 					t.Fatalf("%s: status %d: %s", contentType, a.status, a.body)
 				}
 				response := plogotlp.NewExportResponse()
-				if contentType == contentProtobuf {
-					err = response.UnmarshalProto(a.body)
-				} else {
-					err = response.UnmarshalJSON(a.body)
+				decode := response.UnmarshalProto
+				if contentType == contentJSON {
+					decode = response.UnmarshalJSON
 				}
-				if err != nil {
+				if err := decode(a.body); err != nil {
 					t.Fatal(err)
 				}
 				if got := response.PartialSuccess().RejectedLogRecords(); got != c.rejected {
 					t.Errorf("%s: %d were rejected (%s), want %d", contentType, got, response.PartialSuccess().ErrorMessage(), c.rejected)
 				}
-				if got := events(g.recorder.take()); got != 3-c.rejected {
+				if got := events(g.recorder.Take()); got != 3-c.rejected {
 					t.Errorf("%s: %d were produced, want %d", contentType, got, 3-c.rejected)
 				}
 			}
@@ -404,7 +387,7 @@ func TestValidPartsOfABadRequestAreKept(t *testing.T) {
 
 func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 	g := start(t, nil)
-	defer g.recorder.hold()()
+	defer g.recorder.Hold()()
 	body, _ := exportRequest(t, telemetry.Logs, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	sent := make(chan error, 1)
@@ -412,7 +395,7 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 		_, err := g.trySend(ctx, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(body)})
 		sent <- err
 	}()
-	<-g.recorder.entered
+	<-g.recorder.Entered
 	cancel()
 	if err := <-sent; !errors.Is(err, context.Canceled) {
 		t.Fatalf("the request ended with %v", err)
@@ -469,7 +452,7 @@ func TestOverloadIsRefusedWithAHint(t *testing.T) {
 	g := start(t, func(cfg *Config) {
 		cfg.Limits.MaxBody, cfg.Limits.MaxDecompressed, cfg.Limits.MaxInflight = 8<<10, 8<<10, 24<<10
 	})
-	release := g.recorder.hold()
+	release := g.recorder.Hold()
 	defer release()
 	body, _ := exportRequest(t, telemetry.Logs, 60)
 	if len(body) > 8<<10 {
@@ -486,7 +469,7 @@ func TestOverloadIsRefusedWithAHint(t *testing.T) {
 			answers <- a
 		}()
 	}
-	<-g.recorder.entered
+	<-g.recorder.Entered
 	// While kafka waits, only a refusal is answered.
 	if a := <-answers; a.status != 429 || a.header.Get("Retry-After") != "1" {
 		t.Errorf("status is %d with Retry-After %q, want 429 with 1", a.status, a.header.Get("Retry-After"))

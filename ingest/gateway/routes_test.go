@@ -102,7 +102,7 @@ func TestProtocolWithItsOwnSplitter(t *testing.T) {
 		if a.status != c.status || a.header.Get("Kept") != c.kept || string(a.body) != c.text {
 			t.Errorf("%s: %d, kept %s: %q", name, a.status, a.header.Get("Kept"), a.body)
 		}
-		if n := events(g.recorder.take()); n != c.events {
+		if n := events(g.recorder.Take()); n != c.events {
 			t.Errorf("%s: %d events were produced, want %d", name, n, c.events)
 		}
 	}
@@ -117,7 +117,7 @@ func TestProtocolWithItsOwnSplitter(t *testing.T) {
 			t.Errorf("/metrics lacks %s", line)
 		}
 	}
-	if n := g.http.memory.used.Load(); n != 0 {
+	if n := g.http.bodies.memory.used.Load(); n != 0 {
 		t.Errorf("%d bytes are in use after the last request", n)
 	}
 	route.Path, route.Encoding = "/other", "rot13"

@@ -96,7 +96,7 @@ func TestOfficialSDK(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.send()
-			parts := g.recorder.take()
+			parts := g.recorder.Take()
 			if n := events(parts); n != 20 {
 				t.Errorf("%d events were produced, want 20", n)
 			}
@@ -114,7 +114,7 @@ func TestSDKRetriesWhatIsRefusedForNow(t *testing.T) {
 	for _, protocol := range []string{"grpc", "http"} {
 		t.Run(protocol, func(t *testing.T) {
 			g := start(t, nil)
-			g.recorder.fail(topic.ErrFull, nil)
+			g.recorder.Fail(topic.ErrFull, nil)
 			var e sdklog.Exporter
 			var err error
 			if protocol == "grpc" {
@@ -127,8 +127,8 @@ func TestSDKRetriesWhatIsRefusedForNow(t *testing.T) {
 			}
 			p := sdklog.NewLoggerProvider(sdklog.WithProcessor(sdklog.NewSimpleProcessor(e)))
 			go func() {
-				<-g.recorder.entered
-				g.recorder.fail(nil, nil)
+				<-g.recorder.Entered
+				g.recorder.Fail(nil, nil)
 			}()
 			var r otellog.Record
 			r.SetBody(attribute.StringValue("again"))
@@ -136,7 +136,7 @@ func TestSDKRetriesWhatIsRefusedForNow(t *testing.T) {
 			if err := p.Shutdown(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if n := events(g.recorder.take()); n != 1 {
+			if n := events(g.recorder.Take()); n != 1 {
 				t.Errorf("%d events were produced, want 1", n)
 			}
 		})

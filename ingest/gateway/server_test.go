@@ -17,13 +17,14 @@ import (
 	collogs "go.opentelemetry.io/proto/otlp/collector/logs/v1"
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 func TestStoppingFinishesRequestsInFlight(t *testing.T) {
 	g := start(t, nil)
-	release := g.recorder.hold()
+	release := g.recorder.Hold()
 	encoded, _ := exportRequest(t, telemetry.Logs, 3)
 	overHTTP := make(chan answered, 1)
 	go func() {
@@ -37,8 +38,8 @@ func TestStoppingFinishesRequestsInFlight(t *testing.T) {
 		_, err := client.Export(context.Background(), message)
 		overGRPC <- err
 	}()
-	<-g.recorder.entered
-	<-g.recorder.entered
+	<-g.recorder.Entered
+	<-g.recorder.Entered
 	g.stop()
 	waitFor(t, "the ports to be closed", func() bool {
 		c, err := net.Dial("tcp", strings.TrimPrefix(g.url, "http://"))
@@ -54,14 +55,14 @@ func TestStoppingFinishesRequestsInFlight(t *testing.T) {
 	if err := <-overGRPC; err != nil {
 		t.Errorf("the call over gRPC ended with %v", err)
 	}
-	if n := events(g.recorder.take()); n != 6 {
+	if n := events(g.recorder.Take()); n != 6 {
 		t.Errorf("%d events were produced, want 6", n)
 	}
 }
 
 func TestStoppingDoesNotWaitForever(t *testing.T) {
 	g := start(t, func(cfg *Config) { cfg.ShutdownTimeout = 50 * time.Millisecond })
-	defer g.recorder.hold()()
+	defer g.recorder.Hold()()
 	encoded, _ := exportRequest(t, telemetry.Logs, 1)
 	ended := make(chan error, 2)
 	go func() {
@@ -83,8 +84,8 @@ func TestStoppingDoesNotWaitForever(t *testing.T) {
 		}
 		ended <- nil
 	}()
-	<-g.recorder.entered
-	<-g.recorder.entered
+	<-g.recorder.Entered
+	<-g.recorder.Entered
 	g.stop()
 	for range 2 {
 		if err := <-ended; err != nil {
@@ -127,8 +128,8 @@ func TestPages(t *testing.T) {
 }
 
 func TestReadinessFollowsKafka(t *testing.T) {
-	r := newRecorder()
-	r.fail(topic.ErrUnavailable, topic.ErrUnavailable)
+	r := topictest.NewRecorder()
+	r.Fail(topic.ErrUnavailable, topic.ErrUnavailable)
 	g := startWith(t, r, nil)
 	type readiness struct {
 		Ready  bool
@@ -149,7 +150,7 @@ func TestReadinessFollowsKafka(t *testing.T) {
 	if status, r := ready(); status != 503 || r.Ready || !r.Checks["running"].OK {
 		t.Errorf("/readyz is %d %+v while kafka is away", status, r)
 	}
-	r.fail(nil, nil)
+	r.Fail(nil, nil)
 	encoded, _ := exportRequest(t, telemetry.Logs, 1)
 	if a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)}); a.status != 200 {
 		t.Fatalf("status %d", a.status)
@@ -157,7 +158,7 @@ func TestReadinessFollowsKafka(t *testing.T) {
 	if status, r := ready(); status != 200 || !r.Ready {
 		t.Errorf("/readyz is %d %+v after an acknowledgement", status, r)
 	}
-	r.fail(topic.ErrUnavailable, nil)
+	r.Fail(topic.ErrUnavailable, nil)
 	g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)})
 	if status, r := ready(); status != 503 || r.Ready {
 		t.Errorf("/readyz is %d %+v after a request was not acknowledged", status, r)
@@ -167,9 +168,9 @@ func TestReadinessFollowsKafka(t *testing.T) {
 	}
 }
 
-// pinging is a recorder that can be asked directly.
+// pinging is a producer that can be asked directly.
 type pinging struct {
-	*recorder
+	*topictest.Recorder
 	away atomic.Bool
 }
 
@@ -182,10 +183,10 @@ func (p *pinging) Ping(context.Context) error {
 
 // TestKnownOutageIsAnsweredAtOnce has a producer that would wait for ever.
 func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
-	p := &pinging{recorder: newRecorder()}
+	p := &pinging{Recorder: topictest.NewRecorder()}
 	p.away.Store(true)
-	defer p.hold()()
-	g := startProducer(t, p, p.recorder, func(cfg *Config) { cfg.RequestTimeout = time.Hour })
+	defer p.Hold()()
+	g := startProducer(t, p, p.Recorder, func(cfg *Config) { cfg.RequestTimeout = time.Hour })
 	waitFor(t, "the first question to kafka", func() bool { return g.health.problem.Load() != nil })
 	encoded, _ := exportRequest(t, telemetry.Logs, 1)
 	a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)})
@@ -193,7 +194,7 @@ func TestKnownOutageIsAnsweredAtOnce(t *testing.T) {
 		t.Errorf("status is %d with Retry-After %q", a.status, a.header.Get("Retry-After"))
 	}
 	p.away.Store(false)
-	p.hold()() // nothing waits any more
+	p.Hold()() // nothing waits any more
 	waitFor(t, "kafka to be back", func() bool { return get(t, g, "/readyz").status == 200 })
 	if a := g.send(t, request{path: "/v1/logs", contentType: contentProtobuf, body: bytes.NewReader(encoded)}); a.status != 200 {
 		t.Errorf("status is %d when kafka is back", a.status)
@@ -252,7 +253,7 @@ func TestAnotherProtocolIsARoute(t *testing.T) {
 	if a.status != 200 || string(a.body) != "OK" || a.header.Get("Content-Type") != "text/reversed" {
 		t.Errorf("the answer is %d %q", a.status, a.body)
 	}
-	if parts := g.recorder.take(); events(parts) != 2 || parts[0].Tenant != "acme" {
+	if parts := g.recorder.Take(); events(parts) != 2 || parts[0].Tenant != "acme" {
 		t.Errorf("parts are %+v", parts)
 	}
 	if _, err := New(testConfig(), g.recorder, prometheus.NewRegistry(), slog.New(slog.DiscardHandler), Route{Path: "/v1/logs"}); err == nil {
@@ -275,7 +276,7 @@ func TestAddressInUse(t *testing.T) {
 	defer l.Close()
 	cfg := testConfig()
 	cfg.OTLPHTTP = l.Addr().String()
-	g, err := New(cfg, newRecorder(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
+	g, err := New(cfg, topictest.NewRecorder(), prometheus.NewRegistry(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,6 @@ package probe_test
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func freeAddress(t *testing.T) string {
@@ -43,16 +43,11 @@ func ask(t *testing.T, address string, header http.Header, pairs ...string) (int
 	}
 	req.Host = header.Get("Host")
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Do(req)
+	a, err := transporttest.Ask(&client, req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return a.Status, a.Text
 }
 
 func TestOnDemand(t *testing.T) {

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 // BenchmarkProbes sends b.N probes through all of the receiver but the clock:
@@ -27,7 +29,7 @@ func BenchmarkProbes(b *testing.B) {
 		var targets []string
 		// Many addresses, because each connection keeps its port for a while.
 		for i := range 50 {
-			targets = append(targets, accepting(b, fmt.Sprintf("127.0.1.%d:0", i+1)))
+			targets = append(targets, transporttest.Listen(b, "tcp", fmt.Sprintf("127.0.1.%d:0", i+1), nil))
 		}
 		benchmark(b, "tcp_connect", targets)
 	})
@@ -58,7 +60,7 @@ func BenchmarkSchedule(b *testing.B) {
 	cfg := DefaultConfig()
 	for i := range 50 {
 		// The targets of one address are told apart by their names.
-		address := accepting(b, fmt.Sprintf("127.0.2.%d:0", i+1))
+		address := transporttest.Listen(b, "tcp", fmt.Sprintf("127.0.2.%d:0", i+1), nil)
 		for k := range n / 50 {
 			cfg.Targets = append(cfg.Targets, Target{Name: fmt.Sprint("probe-", k), Target: address, Module: "tcp_connect", Interval: time.Second})
 		}
@@ -75,7 +77,7 @@ func BenchmarkSchedule(b *testing.B) {
 			ran.Add(1)
 		}
 		r.scheduler.skipped = func(_ *job, ticks int) { skipped.Add(int64(ticks)) }
-		before := cpu(b)
+		before := observetest.CPUTime(b)
 		if err := r.Start(b.Context(), componenttest.NewNopHost()); err != nil {
 			b.Fatal(err)
 		}
@@ -85,32 +87,8 @@ func BenchmarkSchedule(b *testing.B) {
 		}
 		b.ReportMetric(float64(ran.Load())/lasts.Seconds(), "probes/s")
 		b.ReportMetric(float64(skipped.Load()), "skipped")
-		b.ReportMetric(100*(cpu(b)-before).Seconds()/lasts.Seconds(), "core-%")
+		b.ReportMetric(100*(observetest.CPUTime(b)-before).Seconds()/lasts.Seconds(), "core-%")
 	}
-}
-
-func accepting(b *testing.B, address string) string {
-	b.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		b.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_ = conn.Close()
-		}
-	}()
-	b.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	return l.Addr().String()
 }
 
 func benchmark(b *testing.B, module string, targets []string) {
@@ -138,7 +116,7 @@ func benchmark(b *testing.B, module string, targets []string) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
-	before := cpu(b)
+	before := observetest.CPUTime(b)
 	var group sync.WaitGroup
 	for range cfg.Concurrency {
 		group.Go(func() {
@@ -151,19 +129,9 @@ func benchmark(b *testing.B, module string, targets []string) {
 	if err := r.Shutdown(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	used := cpu(b) - before
+	used := observetest.CPUTime(b) - before
 	b.StopTimer()
 	if used > 0 {
 		b.ReportMetric(float64(b.N)/used.Seconds(), "probes/cpu-s")
 	}
-}
-
-// cpu is the time that this process has spent, user and system.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

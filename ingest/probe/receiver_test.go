@@ -28,6 +28,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/probe"
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -254,30 +255,11 @@ func TestReceiver(t *testing.T) {
 	}
 }
 
+// tcpServer accepts connections and counts them.
 func tcpServer(t testing.TB, address string) (string, *atomic.Int64) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var accepted atomic.Int64
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			accepted.Add(1)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	return l.Addr().String(), &accepted
+	accepted := new(atomic.Int64)
+	return transporttest.Listen(t, "tcp", address, func(net.Conn) { accepted.Add(1) }), accepted
 }
 
 func TestOnePipelineIsEnough(t *testing.T) {

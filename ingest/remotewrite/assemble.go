@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // assembly is the memory in which items are put together.
@@ -154,14 +155,14 @@ func (s *splitter) putPart(dst []byte, order []uint32) []byte {
 			size += fieldLen(inner)
 			to = next
 		}
-		pos = putHead(dst, pos, 1<<3|wireLength, size)
-		pos = putText(dst, pos, 1<<3|wireLength, resource)
+		pos = putHead(dst, pos, 1<<3|wire.LengthType, size)
+		pos = putText(dst, pos, 1<<3|wire.LengthType, resource)
 		for at := from; at < to; {
 			next, inner := s.scopeRun(order, at)
 			name := scopeNames[s.items[order[at]].scope]
-			pos = putHead(dst, pos, 2<<3|wireLength, inner)
-			pos = putHead(dst, pos, 1<<3|wireLength, fieldLen(len(name)))
-			pos = putText(dst, pos, 1<<3|wireLength, name)
+			pos = putHead(dst, pos, 2<<3|wire.LengthType, inner)
+			pos = putHead(dst, pos, 1<<3|wire.LengthType, fieldLen(len(name)))
+			pos = putText(dst, pos, 1<<3|wire.LengthType, name)
 			for ; at < next; at++ {
 				pos = s.put(dst, pos, &s.items[order[at]])
 			}

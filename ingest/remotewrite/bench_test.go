@@ -3,7 +3,6 @@ package remotewrite
 import (
 	"fmt"
 	"math/rand/v2"
-	"syscall"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -57,16 +57,6 @@ func scrape2(n int) *writev2.Request {
 	return req
 }
 
-// cpuTime is what the process used so far.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // BenchmarkSplit makes parts of requests of 2,000 samples.
 func BenchmarkSplit(b *testing.B) {
 	const samples = 2000
@@ -88,13 +78,13 @@ func BenchmarkSplit(b *testing.B) {
 			b.SetBytes(int64(len(c.body)))
 			b.ReportAllocs()
 			now := time.Now().UnixNano()
-			before := cpuTime(b)
+			before := observetest.CPUTime(b)
 			for b.Loop() {
 				if err := s.Split(telemetry.Metrics, c.body, 8, now); err != nil || s.Accepted() != samples {
 					b.Fatalf("%d of %d: %v %s", s.Accepted(), samples, err, s.Message())
 				}
 			}
-			b.ReportMetric(float64(cpuTime(b)-before)/float64(b.N)/samples, "cpu-ns/sample")
+			b.ReportMetric(float64(observetest.CPUTime(b)-before)/float64(b.N)/samples, "cpu-ns/sample")
 			b.ReportMetric(float64(b.Elapsed())/float64(b.N)/samples, "ns/sample")
 			b.ReportMetric(float64(len(snappy.Encode(nil, c.body)))/samples, "B/sample-sent")
 		})

@@ -2,15 +2,17 @@ package remotewrite
 
 import (
 	"encoding/hex"
+
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // The tags of an Exemplar of OTLP.
 const (
-	exemplarTime      = 2<<3 | wireFixed64
-	exemplarValue     = 3<<3 | wireFixed64
-	exemplarSpanID    = 4<<3 | wireLength
-	exemplarTraceID   = 5<<3 | wireLength
-	exemplarAttribute = 7<<3 | wireLength
+	exemplarTime      = 2<<3 | wire.Fixed64Type
+	exemplarValue     = 3<<3 | wire.Fixed64Type
+	exemplarSpanID    = 4<<3 | wire.LengthType
+	exemplarTraceID   = 5<<3 | wire.LengthType
+	exemplarAttribute = 7<<3 | wire.LengthType
 )
 
 // The labels of an exemplar that name a span.
@@ -40,7 +42,7 @@ func (s *splitter) readExemplars(tag byte) (n int64, ok bool) {
 			}
 			continue
 		}
-		start, end := extentAt(body, pos+1)
+		start, end := wire.Extent(body, pos+1)
 		e, ok := s.exemplar(body[:end], start)
 		if !ok {
 			return 0, false
@@ -64,17 +66,17 @@ func (s *splitter) exemplar(buf []byte, pos int) (e exemplar, ok bool) {
 	s.exemplarLabels = s.exemplarLabels[:0]
 	refs := references{into: &s.exemplarLabels}
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch {
-		case tag == 1<<3|wireLength && s.version == version1:
+		case tag == 1<<3|wire.LengthType && s.version == version1:
 			pos = s.label1(buf, next, &s.exemplarLabels)
-		case tag == 1<<3|wireLength || tag == 1<<3|wireVarint && s.version == version2:
+		case tag == 1<<3|wire.LengthType || tag == 1<<3|wire.VarintType && s.version == version2:
 			pos = s.references(&refs, buf, next, tag)
-		case tag == 2<<3|wireFixed64:
-			e.value, pos = fixed64(buf, next)
-		case tag == 3<<3|wireVarint:
+		case tag == 2<<3|wire.Fixed64Type:
+			e.value, pos = wire.Fixed64(buf, next)
+		case tag == 3<<3|wire.VarintType:
 			var n uint64
-			n, pos = uvarint(buf, next)
+			n, pos = wire.Uvarint(buf, next)
 			e.time = int64(n)
 		default:
 			pos = skipField(buf, next, tag, 1<<1|1<<2|1<<3)
@@ -175,6 +177,6 @@ func readID(id, value []byte) bool {
 func retag(exemplars []byte, tag byte) {
 	for pos := 0; pos < len(exemplars); {
 		exemplars[pos] = tag
-		_, pos = extentAt(exemplars, pos+1)
+		_, pos = wire.Extent(exemplars, pos+1)
 	}
 }

@@ -11,14 +11,35 @@ import (
 )
 
 func FuzzVersion1(f *testing.F) {
+	fuzz(f, version1, func(g *generator) *prompb.WriteRequest { return g.request1(5) },
+		func(req *prompb.WriteRequest) ([]modelSeries, []prompb.MetricMetadata) {
+			return model1(req), req.Metadata
+		})
+}
+
+func FuzzVersion2(f *testing.F) {
+	fuzz(f, version2, func(g *generator) *writev2.Request { return g.request2(5) },
+		func(req *writev2.Request) ([]modelSeries, []prompb.MetricMetadata) { return model2(req), nil })
+}
+
+// message is a request as Prometheus decodes and encodes it.
+type message[M any] interface {
+	*M
+	Marshal() ([]byte, error)
+	Unmarshal(body []byte) error
+}
+
+// fuzz compares what becomes of a body with what model says of the request that
+// Prometheus makes of it.
+func fuzz[M any, P message[M]](f *testing.F, v version, generate func(*generator) P, model func(P) ([]modelSeries, []prompb.MetricMetadata)) {
 	for seed := range uint64(20) {
-		req := newGenerator(seed).request1(5)
-		body, _ := req.Marshal()
+		g := newGenerator(seed)
+		body, _ := generate(&g).Marshal()
 		f.Add(body)
 	}
-	s := testSplitter(version1, unlimited)
+	s := testSplitter(v, unlimited)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var req prompb.WriteRequest
+		req := P(new(M))
 		if err := req.Unmarshal(body); err != nil {
 			if err := s.Split(telemetry.Metrics, body, 4, 0); !isMalformed(err) {
 				t.Fatalf("a request that is malformed is taken: %v", err)
@@ -28,33 +49,11 @@ func FuzzVersion1(f *testing.F) {
 		if isMalformed(s.Split(telemetry.Metrics, body, 4, 0)) {
 			// Prometheus overlooks some broken numbers, and in fields that it does
 			// not know more than that. What it made of them is encoded as it should be.
-			forgetUnknown(reflect.ValueOf(&req))
+			forgetUnknown(reflect.ValueOf(req))
 			body, _ = req.Marshal()
 		}
-		compare(t, s, body, model1(&req), req.Metadata)
-	})
-}
-
-func FuzzVersion2(f *testing.F) {
-	for seed := range uint64(20) {
-		req := newGenerator(seed).request2(5)
-		body, _ := req.Marshal()
-		f.Add(body)
-	}
-	s := testSplitter(version2, unlimited)
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var req writev2.Request
-		if err := req.Unmarshal(body); err != nil {
-			if err := s.Split(telemetry.Metrics, body, 4, 0); !isMalformed(err) {
-				t.Fatalf("a request that is malformed is taken: %v", err)
-			}
-			return
-		}
-		if isMalformed(s.Split(telemetry.Metrics, body, 4, 0)) {
-			forgetUnknown(reflect.ValueOf(&req))
-			body, _ = req.Marshal()
-		}
-		compare(t, s, body, model2(&req), nil)
+		series, metadata := model(req)
+		compare(t, s, body, series, metadata)
 	})
 }
 

@@ -1,6 +1,10 @@
 package remotewrite
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // histogram is a native histogram while it is read.
 type histogram struct {
@@ -90,7 +94,7 @@ func (s *splitter) eachHistogram(tag byte, do func(at int) bool) bool {
 			}
 			continue
 		}
-		start, stop := extentAt(body, pos+1)
+		start, stop := wire.Extent(body, pos+1)
 		if !s.readHistogram(body[:stop], start) || !do(pos) {
 			return false
 		}
@@ -127,50 +131,50 @@ func (s *splitter) readHistogram(buf []byte, pos int) bool {
 	h.reset()
 	h.start = s.series.created
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		var n uint64
 		switch tag {
-		case 1<<3 | wireVarint:
-			h.count, pos = uvarint(buf, next)
+		case 1<<3 | wire.VarintType:
+			h.count, pos = wire.Uvarint(buf, next)
 			h.floats = false
-		case 2<<3 | wireFixed64:
-			h.count, pos = fixed64(buf, next)
+		case 2<<3 | wire.Fixed64Type:
+			h.count, pos = wire.Fixed64(buf, next)
 			h.floats = true
-		case 3<<3 | wireFixed64:
-			h.sum, pos = fixed64(buf, next)
-		case 4<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
-			h.schema = zigzag32(n)
-		case 5<<3 | wireFixed64:
-			h.threshold, pos = fixed64(buf, next)
-		case 6<<3 | wireVarint:
-			h.zero, pos = uvarint(buf, next)
+		case 3<<3 | wire.Fixed64Type:
+			h.sum, pos = wire.Fixed64(buf, next)
+		case 4<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
+			h.schema = wire.Zigzag32(n)
+		case 5<<3 | wire.Fixed64Type:
+			h.threshold, pos = wire.Fixed64(buf, next)
+		case 6<<3 | wire.VarintType:
+			h.zero, pos = wire.Uvarint(buf, next)
 			h.zeroFloats = false
-		case 7<<3 | wireFixed64:
-			h.zero, pos = fixed64(buf, next)
+		case 7<<3 | wire.Fixed64Type:
+			h.zero, pos = wire.Fixed64(buf, next)
 			h.zeroFloats = true
-		case 8<<3 | wireLength:
+		case 8<<3 | wire.LengthType:
 			pos = h.span(&h.negative, buf, next)
-		case 9<<3 | wireLength, 9<<3 | wireVarint:
+		case 9<<3 | wire.LengthType, 9<<3 | wire.VarintType:
 			pos = h.deltas(&h.negative, buf, next, tag)
-		case 10<<3 | wireLength, 10<<3 | wireFixed64:
+		case 10<<3 | wire.LengthType, 10<<3 | wire.Fixed64Type:
 			h.negative.counts, pos = h.doubles(h.negative.counts, buf, next, tag)
-		case 11<<3 | wireLength:
+		case 11<<3 | wire.LengthType:
 			pos = h.span(&h.positive, buf, next)
-		case 12<<3 | wireLength, 12<<3 | wireVarint:
+		case 12<<3 | wire.LengthType, 12<<3 | wire.VarintType:
 			pos = h.deltas(&h.positive, buf, next, tag)
-		case 13<<3 | wireLength, 13<<3 | wireFixed64:
+		case 13<<3 | wire.LengthType, 13<<3 | wire.Fixed64Type:
 			h.positive.counts, pos = h.doubles(h.positive.counts, buf, next, tag)
-		case 14<<3 | wireVarint:
-			h.hint, pos = uvarint(buf, next)
-		case 15<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
+		case 14<<3 | wire.VarintType:
+			h.hint, pos = wire.Uvarint(buf, next)
+		case 15<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
 			h.time = int64(n)
-		case 16<<3 | wireLength, 16<<3 | wireFixed64:
+		case 16<<3 | wire.LengthType, 16<<3 | wire.Fixed64Type:
 			h.bounds, pos = h.doubles(h.bounds, buf, next, tag)
 		default:
-			if tag == 17<<3|wireVarint && s.version == version2 {
-				if n, pos = uvarint(buf, next); n != 0 {
+			if tag == 17<<3|wire.VarintType && s.version == version2 {
+				if n, pos = wire.Uvarint(buf, next); n != 0 {
 					h.start = int64(n)
 				}
 				break
@@ -190,21 +194,21 @@ func (s *splitter) readHistogram(buf []byte, pos int) bool {
 
 // span reads a BucketSpan whose length is at pos.
 func (h *histogram) span(d *side, buf []byte, pos int) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return -1
 	}
 	buf = buf[:end]
 	var sp span
 	for pos = start; pos < end; {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		var n uint64
 		switch tag {
-		case 1<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
-			sp.offset = zigzag32(n)
-		case 2<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
+		case 1<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
+			sp.offset = wire.Zigzag32(n)
+		case 2<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
 			sp.length = uint32(n)
 		default:
 			pos = skipField(buf, next, tag, 1<<1|1<<2)
@@ -224,23 +228,23 @@ func (h *histogram) span(d *side, buf []byte, pos int) int {
 // deltas reads a field of differences between counts, packed or not.
 func (h *histogram) deltas(d *side, buf []byte, pos int, tag uint64) int {
 	var end int
-	if tag&7 == wireLength {
-		if pos, end = extentAt(buf, pos); end < 0 {
+	if tag&7 == wire.LengthType {
+		if pos, end = wire.Extent(buf, pos); end < 0 {
 			return -1
 		}
-	} else if _, end = uvarint(buf, pos); end < 0 {
+	} else if _, end = wire.Uvarint(buf, pos); end < 0 {
 		return -1
 	}
 	for pos < end {
 		var n uint64
-		if n, pos = uvarint(buf[:end], pos); pos < 0 {
+		if n, pos = wire.Uvarint(buf[:end], pos); pos < 0 {
 			return -1
 		}
 		if len(d.deltas) == maxBuckets {
 			h.tooMany = true
 			continue
 		}
-		d.deltas = append(d.deltas, zigzag64(n))
+		d.deltas = append(d.deltas, wire.Zigzag64(n))
 	}
 	return end
 }
@@ -248,8 +252,8 @@ func (h *histogram) deltas(d *side, buf []byte, pos int, tag uint64) int {
 // doubles reads a field of doubles, packed or not.
 func (h *histogram) doubles(into []uint64, buf []byte, pos int, tag uint64) ([]uint64, int) {
 	end := pos + 8
-	if tag&7 == wireLength {
-		pos, end = extentAt(buf, pos)
+	if tag&7 == wire.LengthType {
+		pos, end = wire.Extent(buf, pos)
 	}
 	if end < 0 || end > len(buf) || (end-pos)%8 != 0 {
 		return into, -1

@@ -4,38 +4,39 @@ import (
 	"encoding/binary"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // The tags of an ExponentialHistogramDataPoint and of its Buckets.
 const (
-	exponentialAttributes = 1<<3 | wireLength
-	exponentialStart      = 2<<3 | wireFixed64
-	exponentialTime       = 3<<3 | wireFixed64
-	exponentialCount      = 4<<3 | wireFixed64
-	exponentialSum        = 5<<3 | wireFixed64
-	exponentialScale      = 6<<3 | wireVarint
-	exponentialZero       = 7<<3 | wireFixed64
-	exponentialPositive   = 8<<3 | wireLength
-	exponentialNegative   = 9<<3 | wireLength
-	exponentialFlags      = 10<<3 | wireVarint
-	exponentialExemplar   = 11<<3 | wireLength
-	exponentialThreshold  = 14<<3 | wireFixed64
+	exponentialAttributes = 1<<3 | wire.LengthType
+	exponentialStart      = 2<<3 | wire.Fixed64Type
+	exponentialTime       = 3<<3 | wire.Fixed64Type
+	exponentialCount      = 4<<3 | wire.Fixed64Type
+	exponentialSum        = 5<<3 | wire.Fixed64Type
+	exponentialScale      = 6<<3 | wire.VarintType
+	exponentialZero       = 7<<3 | wire.Fixed64Type
+	exponentialPositive   = 8<<3 | wire.LengthType
+	exponentialNegative   = 9<<3 | wire.LengthType
+	exponentialFlags      = 10<<3 | wire.VarintType
+	exponentialExemplar   = 11<<3 | wire.LengthType
+	exponentialThreshold  = 14<<3 | wire.Fixed64Type
 
-	bucketsOffset = 1<<3 | wireVarint
-	bucketsCounts = 2<<3 | wireLength
+	bucketsOffset = 1<<3 | wire.VarintType
+	bucketsCounts = 2<<3 | wire.LengthType
 )
 
 // The tags of a HistogramDataPoint.
 const (
-	histogramStart      = 2<<3 | wireFixed64
-	histogramTime       = 3<<3 | wireFixed64
-	histogramCount      = 4<<3 | wireFixed64
-	histogramSum        = 5<<3 | wireFixed64
-	histogramCounts     = 6<<3 | wireLength
-	histogramBounds     = 7<<3 | wireLength
-	histogramExemplar   = 8<<3 | wireLength
-	histogramAttributes = 9<<3 | wireLength
-	histogramFlags      = 10<<3 | wireVarint
+	histogramStart      = 2<<3 | wire.Fixed64Type
+	histogramTime       = 3<<3 | wire.Fixed64Type
+	histogramCount      = 4<<3 | wire.Fixed64Type
+	histogramSum        = 5<<3 | wire.Fixed64Type
+	histogramCounts     = 6<<3 | wire.LengthType
+	histogramBounds     = 7<<3 | wire.LengthType
+	histogramExemplar   = 8<<3 | wire.LengthType
+	histogramAttributes = 9<<3 | wire.LengthType
+	histogramFlags      = 10<<3 | wire.VarintType
 )
 
 // writeHistogram writes the histogram that was read and checked.
@@ -56,7 +57,7 @@ func (s *splitter) writeHistogram(exemplars []byte) bool {
 	start := startOf(h.start)
 	stale := h.sum == staleNaN
 	scale := uint64(uint32(min(h.schema, maxSchema)<<1) ^ uint32(h.schema>>31))
-	size := 9 + 9 + 1 + uvarintLen(scale) + s.series.attributes + len(exemplars)
+	size := 9 + 9 + 1 + wire.UvarintLen(scale) + s.series.attributes + len(exemplars)
 	if start != 0 {
 		size += 9
 	}
@@ -111,12 +112,12 @@ func (d *side) size() int {
 	if len(d.dense) == 0 {
 		return 0
 	}
-	return 1 + uvarintLen(d.offset()) + fieldLen(d.countsLen())
+	return 1 + wire.UvarintLen(d.offset()) + fieldLen(d.countsLen())
 }
 
 func (d *side) countsLen() (n int) {
 	for _, c := range d.dense {
-		n += uvarintLen(c)
+		n += wire.UvarintLen(c)
 	}
 	return n
 }
@@ -199,7 +200,7 @@ func (h *histogram) flagsLen() int {
 	if h.flags() == 0 {
 		return 0
 	}
-	return 1 + uvarintLen(h.flags())
+	return 1 + wire.UvarintLen(h.flags())
 }
 
 func (h *histogram) putFlags(b []byte, pos int, tag byte) int {

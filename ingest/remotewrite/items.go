@@ -1,6 +1,9 @@
 package remotewrite
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // scope says which of the scopes a metric is in.
 type scope uint8
@@ -25,13 +28,13 @@ const (
 	shapes // the number of shapes
 )
 
-var shapeTags = [shapes]byte{gaugeShape: 5<<3 | wireLength, sumShape: 7<<3 | wireLength, histogramShape: 9<<3 | wireLength, exponentialShape: 10<<3 | wireLength}
+var shapeTags = [shapes]byte{gaugeShape: 5<<3 | wire.LengthType, sumShape: 7<<3 | wire.LengthType, histogramShape: 9<<3 | wire.LengthType, exponentialShape: 10<<3 | wire.LengthType}
 
 // temporality is the field of a Sum or histogram that says that it is cumulative,
 // monotonic says of a Sum that it never falls.
 var (
-	temporality = []byte{2<<3 | wireVarint, byte(telemetry.Cumulative)}
-	monotonic   = []byte{3<<3 | wireVarint, 1}
+	temporality = []byte{2<<3 | wire.VarintType, byte(telemetry.Cumulative)}
+	monotonic   = []byte{3<<3 | wire.VarintType, 1}
 )
 
 // itemKind is what the points of one metric have in common beside names.
@@ -73,7 +76,7 @@ func (s *splitter) openPoint(kind itemKind, size int) (b []byte, pos int, ok boo
 	}
 	from := len(s.out)
 	b = s.out[:cap(s.out)]
-	pos = putHead(b, from, 1<<3|wireLength, size)
+	pos = putHead(b, from, 1<<3|wire.LengthType, size)
 	s.events++
 	se := &s.series
 	if n := len(s.items); n > 0 {
@@ -147,18 +150,18 @@ func (it *item) measure() int {
 }
 
 // metadataTag is the tag of a Metric's metadata.
-const metadataTag = 12<<3 | wireLength
+const metadataTag = 12<<3 | wire.LengthType
 
 // put writes the item as a field of its ScopeMetrics and returns the position
 // after it.
 func (s *splitter) put(b []byte, pos int, it *item) int {
-	pos = putHead(b, pos, 2<<3|wireLength, it.measure())
-	pos = putText(b, pos, 1<<3|wireLength, it.name.of(s.body))
+	pos = putHead(b, pos, 2<<3|wire.LengthType, it.measure())
+	pos = putText(b, pos, 1<<3|wire.LengthType, it.name.of(s.body))
 	if it.help.size() > 0 {
-		pos = putText(b, pos, 2<<3|wireLength, it.help.of(s.body))
+		pos = putText(b, pos, 2<<3|wire.LengthType, it.help.of(s.body))
 	}
 	if it.unit.size() > 0 {
-		pos = putText(b, pos, 3<<3|wireLength, it.unit.of(s.body))
+		pos = putText(b, pos, 3<<3|wire.LengthType, it.unit.of(s.body))
 	}
 	pos = putHead(b, pos, shapeTags[it.shape], it.data())
 	pos += copy(b[pos:], it.points.of(s.out))

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // label is a name and a value in the body of the request.
@@ -98,9 +99,9 @@ const shortLabel = 0x7f - 6
 func putAttribute[T string | []byte](b []byte, pos int, tag byte, key T, value []byte) int {
 	inner := fieldLen(len(value))
 	pos = putHead(b, pos, tag, fieldLen(len(key))+fieldLen(inner))
-	pos = putText(b, pos, 1<<3|wireLength, key)
-	pos = putHead(b, pos, 2<<3|wireLength, inner)
-	return putText(b, pos, 1<<3|wireLength, value)
+	pos = putText(b, pos, 1<<3|wire.LengthType, key)
+	pos = putHead(b, pos, 2<<3|wire.LengthType, inner)
+	return putText(b, pos, 1<<3|wire.LengthType, value)
 }
 
 // step is how many bytes a short string is copied in, whatever its length: a
@@ -122,10 +123,10 @@ func (s *splitter) putAttributes(b []byte, pos int, tag byte) int {
 			pos = putAttribute(b, pos, tag, l.name.of(body), l.value.of(body))
 			continue
 		}
-		binary.LittleEndian.PutUint32(b[pos:], uint32(tag)|uint32(n+v+6)<<8|(1<<3|wireLength)<<16|uint32(n)<<24)
+		binary.LittleEndian.PutUint32(b[pos:], uint32(tag)|uint32(n+v+6)<<8|(1<<3|wire.LengthType)<<16|uint32(n)<<24)
 		*(*[step]byte)(b[pos+4:]) = *(*[step]byte)(body[l.name.start:])
 		pos += 4 + n
-		binary.LittleEndian.PutUint32(b[pos:], 2<<3|wireLength|uint32(v+2)<<8|(1<<3|wireLength)<<16|uint32(v)<<24)
+		binary.LittleEndian.PutUint32(b[pos:], 2<<3|wire.LengthType|uint32(v+2)<<8|(1<<3|wire.LengthType)<<16|uint32(v)<<24)
 		*(*[step]byte)(b[pos+4:]) = *(*[step]byte)(body[l.value.start:])
 		pos += 4 + v
 	}
@@ -229,7 +230,7 @@ func (s *splitter) addGroup(g group) bool {
 	from := len(s.resources)
 	s.resources = slices.Grow(s.resources, n)
 	b, pos := s.resources[:from+n], from
-	const attribute = 1<<3 | wireLength
+	const attribute = 1<<3 | wire.LengthType
 	if len(job) > 0 {
 		pos = putAttribute(b, pos, attribute, "service.name", job)
 	}

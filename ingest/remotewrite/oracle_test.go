@@ -276,76 +276,72 @@ func (h *modelHistogram) shape() string {
 	return shape + "/cumulative"
 }
 
-// flagsOf are the flags of a histogram's point.
-func flagsOf(stale, floats bool, hint prometheus.CounterResetHint) int {
-	if stale {
-		return telemetry.FlagNoRecordedValue
-	}
-	flags := int(hint) << telemetry.FlagResetHintShift
-	if floats {
-		flags |= telemetry.FlagFloatCounts
-	}
-	return flags
-}
-
 // line renders a histogram, "" where Prometheus refuses it.
 func (h *modelHistogram) line() string {
 	var b strings.Builder
-	if f := h.floats; f != nil {
-		if f.Schema > prometheus.ExponentialSchemaMax && f.Schema <= prometheus.ExponentialSchemaMaxReserved {
-			f = f.Copy()
-			if f.ReduceResolution(prometheus.ExponentialSchemaMax) != nil {
-				return ""
-			}
-		}
-		if f.Validate() != nil {
+	if h.floats != nil {
+		f, ok := admitted(h.floats, h.floats.Schema)
+		if !ok {
 			return ""
 		}
-		stale := value.IsStaleNaN(f.Sum)
-		fmt.Fprintf(&b, "schema=%d sum=%016x flags=%d", f.Schema, math.Float64bits(f.Sum), flagsOf(stale, true, f.CounterResetHint))
-		if stale {
-			return b.String()
-		}
-		fmt.Fprintf(&b, " count=%x zero=%x/%x bounds=%x", math.Float64bits(f.Count), math.Float64bits(f.ZeroCount), math.Float64bits(f.ZeroThreshold), f.CustomValues)
-		for it := f.PositiveBucketIterator(); it.Next(); {
-			if c := it.At(); c.Count != 0 {
-				fmt.Fprintf(&b, " +%d:%x", c.Index, math.Float64bits(c.Count))
-			}
-		}
-		for it := f.NegativeBucketIterator(); it.Next(); {
-			if c := it.At(); c.Count != 0 {
-				fmt.Fprintf(&b, " -%d:%x", c.Index, math.Float64bits(c.Count))
-			}
+		if stale := writeHead(&b, f.Schema, f.Sum, true, f.CounterResetHint); !stale {
+			fmt.Fprintf(&b, " count=%x zero=%x/%x bounds=%x", math.Float64bits(f.Count), math.Float64bits(f.ZeroCount), math.Float64bits(f.ZeroThreshold), f.CustomValues)
+			writeBuckets(&b, '+', f.PositiveBucketIterator(), math.Float64bits)
+			writeBuckets(&b, '-', f.NegativeBucketIterator(), math.Float64bits)
 		}
 		return b.String()
 	}
-	f := h.ints
-	if f.Schema > prometheus.ExponentialSchemaMax && f.Schema <= prometheus.ExponentialSchemaMaxReserved {
-		f = f.Copy()
-		if f.ReduceResolution(prometheus.ExponentialSchemaMax) != nil {
-			return ""
-		}
-	}
-	if f.Validate() != nil {
+	f, ok := admitted(h.ints, h.ints.Schema)
+	if !ok {
 		return ""
 	}
-	stale := value.IsStaleNaN(f.Sum)
-	fmt.Fprintf(&b, "schema=%d sum=%016x flags=%d", f.Schema, math.Float64bits(f.Sum), flagsOf(stale, false, f.CounterResetHint))
-	if stale {
-		return b.String()
-	}
-	fmt.Fprintf(&b, " count=%x zero=%x/%x bounds=%x", f.Count, f.ZeroCount, math.Float64bits(f.ZeroThreshold), f.CustomValues)
-	for it := f.PositiveBucketIterator(); it.Next(); {
-		if c := it.At(); c.Count != 0 {
-			fmt.Fprintf(&b, " +%d:%x", c.Index, c.Count)
-		}
-	}
-	for it := f.NegativeBucketIterator(); it.Next(); {
-		if c := it.At(); c.Count != 0 {
-			fmt.Fprintf(&b, " -%d:%x", c.Index, c.Count)
-		}
+	if stale := writeHead(&b, f.Schema, f.Sum, false, f.CounterResetHint); !stale {
+		fmt.Fprintf(&b, " count=%x zero=%x/%x bounds=%x", f.Count, f.ZeroCount, math.Float64bits(f.ZeroThreshold), f.CustomValues)
+		same := func(n uint64) uint64 { return n }
+		writeBuckets(&b, '+', f.PositiveBucketIterator(), same)
+		writeBuckets(&b, '-', f.NegativeBucketIterator(), same)
 	}
 	return b.String()
+}
+
+// admitted returns the histogram in a resolution that Prometheus keeps, and
+// whether it takes it.
+func admitted[H interface {
+	Copy() H
+	ReduceResolution(schema int32) error
+	Validate() error
+}](h H, schema int32) (H, bool) {
+	if schema > prometheus.ExponentialSchemaMax && schema <= prometheus.ExponentialSchemaMaxReserved {
+		h = h.Copy()
+		if h.ReduceResolution(prometheus.ExponentialSchemaMax) != nil {
+			return h, false
+		}
+	}
+	return h, h.Validate() == nil
+}
+
+// writeHead writes what a histogram's point has even if it is stale, and reports
+// whether it is.
+func writeHead(b *strings.Builder, schema int32, sum float64, floats bool, hint prometheus.CounterResetHint) (stale bool) {
+	stale = value.IsStaleNaN(sum)
+	flags := int(hint) << telemetry.FlagResetHintShift
+	switch {
+	case stale:
+		flags = telemetry.FlagNoRecordedValue
+	case floats:
+		flags |= telemetry.FlagFloatCounts
+	}
+	fmt.Fprintf(b, "schema=%d sum=%016x flags=%d", schema, math.Float64bits(sum), flags)
+	return stale
+}
+
+// writeBuckets writes the buckets that are not empty, and their counts' bits.
+func writeBuckets[C prometheus.BucketCount](b *strings.Builder, sign byte, it prometheus.BucketIterator[C], bits func(C) uint64) {
+	for it.Next() {
+		if c := it.At(); c.Count != 0 {
+			fmt.Fprintf(b, " %c%d:%x", sign, c.Index, bits(c.Count))
+		}
+	}
 }
 
 // unlimited has no limit on memory.

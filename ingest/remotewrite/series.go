@@ -2,6 +2,7 @@ package remotewrite
 
 import (
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // series is what is known of the current series beside its labels.
@@ -57,10 +58,10 @@ type fields struct {
 	known                          uint32
 }
 
-var fields1 = fields{samples: 2<<3 | wireLength, exemplars: 3<<3 | wireLength, histograms: 4<<3 | wireLength, known: 1<<1 | 1<<2 | 1<<3 | 1<<4}
+var fields1 = fields{samples: 2<<3 | wire.LengthType, exemplars: 3<<3 | wire.LengthType, histograms: 4<<3 | wire.LengthType, known: 1<<1 | 1<<2 | 1<<3 | 1<<4}
 
 var fields2 = fields{
-	samples: 2<<3 | wireLength, histograms: 3<<3 | wireLength, exemplars: 4<<3 | wireLength,
+	samples: 2<<3 | wire.LengthType, histograms: 3<<3 | wire.LengthType, exemplars: 4<<3 | wire.LengthType,
 	known: 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6,
 }
 
@@ -155,7 +156,7 @@ func (s *splitter) readSamples(tag byte, last *point) bool {
 			}
 			continue
 		}
-		start, end := extentAt(body, pos+1)
+		start, end := wire.Extent(body, pos+1)
 		p := point{start: se.created, set: true}
 		if !s.sample(body[:end], start, &p) {
 			return false
@@ -182,24 +183,24 @@ func (s *splitter) readSamples(tag byte, last *point) bool {
 
 // next returns the position after the field at pos, which was walked over before.
 func (s *splitter) next(pos, end int) int {
-	tag, at := uvarint(s.body[:end], pos)
+	tag, at := wire.Uvarint(s.body[:end], pos)
 	return skipField(s.body[:end], at, tag, 0)
 }
 
 // sample reads a Sample. Both versions have the same fields but for the start.
 func (s *splitter) sample(buf []byte, pos int, p *point) bool {
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch {
-		case tag == 1<<3|wireFixed64:
-			p.value, pos = fixed64(buf, next)
-		case tag == 2<<3|wireVarint:
+		case tag == 1<<3|wire.Fixed64Type:
+			p.value, pos = wire.Fixed64(buf, next)
+		case tag == 2<<3|wire.VarintType:
 			var n uint64
-			n, pos = uvarint(buf, next)
+			n, pos = wire.Uvarint(buf, next)
 			p.time = int64(n)
-		case tag == 3<<3|wireVarint && s.version == version2:
+		case tag == 3<<3|wire.VarintType && s.version == version2:
 			var n uint64
-			if n, pos = uvarint(buf, next); n != 0 {
+			if n, pos = wire.Uvarint(buf, next); n != 0 {
 				p.start = int64(n)
 			}
 		default:
@@ -224,12 +225,12 @@ const staleNaN = 0x7ff0000000000002
 
 // The tags of a NumberDataPoint.
 const (
-	numberStart      = 2<<3 | wireFixed64
-	numberTime       = 3<<3 | wireFixed64
-	numberValue      = 4<<3 | wireFixed64
-	numberExemplar   = 5<<3 | wireLength
-	numberAttributes = 7<<3 | wireLength
-	numberFlags      = 8<<3 | wireVarint
+	numberStart      = 2<<3 | wire.Fixed64Type
+	numberTime       = 3<<3 | wire.Fixed64Type
+	numberValue      = 4<<3 | wire.Fixed64Type
+	numberExemplar   = 5<<3 | wire.LengthType
+	numberAttributes = 7<<3 | wire.LengthType
+	numberFlags      = 8<<3 | wire.VarintType
 )
 
 // writeNumber writes a sample, with exemplars that are encoded already.

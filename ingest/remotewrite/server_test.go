@@ -3,11 +3,9 @@ package remotewrite_test
 import (
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,39 +18,14 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// recorder is a producer at the edge to Kafka that remembers what it was given.
-type recorder struct {
-	mu    sync.Mutex
-	parts []topic.Part
-	err   error
-}
-
-func (r *recorder) Partitions(context.Context, string) (int, error) { return 4, nil }
-
-func (r *recorder) Produce(_ context.Context, parts []topic.Part) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, p := range parts {
-		p.Value = bytes.Clone(p.Value)
-		r.parts = append(r.parts, p)
-	}
-	return r.err
-}
-
-func (r *recorder) take() []topic.Part {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	parts := r.parts
-	r.parts = nil
-	return parts
-}
-
 // start runs a gateway with remote-write until the test ends. It returns the URL.
-func start(t *testing.T, r *recorder, change func(*gateway.Config)) string {
+func start(t *testing.T, r *topictest.Recorder, change func(*gateway.Config)) string {
 	t.Helper()
 	cfg := gateway.DefaultConfig()
 	cfg.OTLPGRPC, cfg.OTLPHTTP = "", "127.0.0.1:0"
@@ -77,13 +50,7 @@ func start(t *testing.T, r *recorder, change func(*gateway.Config)) string {
 	return "http://" + g.Addrs().HTTP.String() + remotewrite.Path
 }
 
-type answer struct {
-	status int
-	header http.Header
-	text   string
-}
-
-func post(t *testing.T, url string, body []byte, header map[string]string) answer {
+func post(t *testing.T, url string, body []byte, header map[string]string) transporttest.Answer {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -94,16 +61,11 @@ func post(t *testing.T, url string, body []byte, header map[string]string) answe
 	}
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	defer client.CloseIdleConnections()
-	res, err := client.Do(req)
+	a, err := transporttest.Ask(client, req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{res.StatusCode, res.Header, string(text)}
+	return a
 }
 
 const (
@@ -159,7 +121,7 @@ func two(t *testing.T, change func(*writev2.Request)) []byte {
 }
 
 func TestContentTypesAndEncodings(t *testing.T) {
-	url := start(t, new(recorder), nil)
+	url := start(t, topictest.NewRecorder(), nil)
 	v1, v2 := one(t, label("__name__", "up")), two(t, nil)
 	for name, c := range map[string]struct {
 		contentType, encoding string
@@ -190,50 +152,50 @@ func TestContentTypesAndEncodings(t *testing.T) {
 			if c.encoding == "" {
 				delete(header, "Content-Encoding")
 			}
-			if a := post(t, url, c.body, header); a.status != c.want {
-				t.Errorf("status is %d, want %d: %s", a.status, c.want, a.text)
+			if a := post(t, url, c.body, header); a.Status != c.want {
+				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
 		})
 	}
 }
 
 func TestWhatIsWrittenIsTold(t *testing.T) {
-	r := new(recorder)
+	r := topictest.NewRecorder()
 	url := start(t, r, nil)
 	header := map[string]string{"Content-Type": type2, "Content-Encoding": "snappy"}
-	written := func(a answer) [3]string {
+	written := func(a transporttest.Answer) [3]string {
 		var counts [3]string
 		for i, what := range []string{"Samples", "Histograms", "Exemplars"} {
-			counts[i] = a.header.Get("X-Prometheus-Remote-Write-" + what + "-Written")
+			counts[i] = a.Header.Get("X-Prometheus-Remote-Write-" + what + "-Written")
 		}
 		return counts
 	}
 	a := post(t, url, two(t, nil), header)
-	if a.status != 204 || written(a) != [3]string{"2", "1", "1"} || a.text != "" || a.header.Get("Content-Type") != "" {
+	if a.Status != 204 || written(a) != [3]string{"2", "1", "1"} || a.Text != "" || a.Header.Get("Content-Type") != "" {
 		t.Errorf("success is %+v", a)
 	}
-	if parts := r.take(); len(parts) == 0 {
+	if parts := r.Take(); len(parts) == 0 {
 		t.Error("nothing was produced")
 	}
 	a = post(t, url, two(t, func(req *writev2.Request) { req.Timeseries[1].LabelsRefs[1] = 99 }), header)
-	if a.status != 400 || written(a) != [3]string{"2", "0", "1"} || !strings.Contains(a.text, "series 1 ") {
+	if a.Status != 400 || written(a) != [3]string{"2", "0", "1"} || !strings.Contains(a.Text, "series 1 ") {
 		t.Errorf("a partial write is %+v", a)
 	}
-	if parts := r.take(); len(parts) != 1 || parts[0].Events != 2 {
+	if parts := r.Take(); len(parts) != 1 || parts[0].Events != 2 {
 		t.Errorf("%d parts were produced", len(parts))
 	}
 	a = post(t, url, []byte("nonsense"), header)
-	if a.status != 400 || written(a) != [3]string{"0", "0", "0"} {
+	if a.Status != 400 || written(a) != [3]string{"0", "0", "0"} {
 		t.Errorf("a broken request is answered by %+v", a)
 	}
 	a = post(t, url, one(t, label("__name__", "up")), map[string]string{"Content-Type": type1})
-	if a.status != 204 || written(a) != [3]string{} {
+	if a.Status != 204 || written(a) != [3]string{} {
 		t.Errorf("success in version 1.0 is %+v", a)
 	}
 }
 
 func TestBadSeriesDoNotSpoilARequest(t *testing.T) {
-	r := new(recorder)
+	r := topictest.NewRecorder()
 	url := start(t, r, nil)
 	for name, c := range map[string]struct {
 		labels []prompb.Label
@@ -260,11 +222,11 @@ func TestBadSeriesDoNotSpoilARequest(t *testing.T) {
 			if c.want == "" {
 				want, status = 3, 204
 			}
-			if a.status != status || !strings.Contains(a.text, c.want) || c.want != "" && !strings.HasPrefix(a.text, "series 1 {") {
-				t.Errorf("%d %q; want %d %q", a.status, a.text, status, c.want)
+			if a.Status != status || !strings.Contains(a.Text, c.want) || c.want != "" && !strings.HasPrefix(a.Text, "series 1 {") {
+				t.Errorf("%d %q; want %d %q", a.Status, a.Text, status, c.want)
 			}
 			events := int64(0)
-			for _, p := range r.take() {
+			for _, p := range r.Take() {
 				events += p.Events
 			}
 			if events != want {
@@ -275,7 +237,7 @@ func TestBadSeriesDoNotSpoilARequest(t *testing.T) {
 }
 
 func TestBodiesThatAreRefusedWhole(t *testing.T) {
-	r := new(recorder)
+	r := topictest.NewRecorder()
 	url := start(t, r, func(cfg *gateway.Config) {
 		cfg.Limits.MaxBody, cfg.Limits.MaxDecompressed, cfg.Limits.MaxInflight = 64<<10, 128<<10, 400<<10
 	})
@@ -306,13 +268,13 @@ func TestBodiesThatAreRefusedWhole(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := post(t, url, c.body, map[string]string{"Content-Type": c.contentType, "Content-Encoding": "snappy"})
-			if a.status != c.want {
-				t.Errorf("status is %d, want %d: %s", a.status, c.want, a.text)
+			if a.Status != c.want {
+				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
-			if a.status == 400 && a.text == "" {
+			if a.Status == 400 && a.Text == "" {
 				t.Error("nobody is told why")
 			}
-			if parts := r.take(); (len(parts) > 0) != (c.want == 204) {
+			if parts := r.Take(); (len(parts) > 0) != (c.want == 204) {
 				t.Errorf("%d parts were produced", len(parts))
 			}
 		})
@@ -324,28 +286,30 @@ func TestKafkaAway(t *testing.T) {
 		err   error
 		after string
 	}{503: {topic.ErrUnavailable, "5"}, 429: {topic.ErrFull, "1"}, 500: {topic.ErrRefused, ""}} {
-		url := start(t, &recorder{err: c.err}, nil)
+		r := topictest.NewRecorder()
+		r.Fail(c.err, nil)
+		url := start(t, r, nil)
 		a := post(t, url, two(t, nil), map[string]string{"Content-Type": type2, "Content-Encoding": "snappy"})
-		if a.status != want || a.header.Get("Retry-After") != c.after || a.header.Get("X-Prometheus-Remote-Write-Samples-Written") != "0" {
+		if a.Status != want || a.Header.Get("Retry-After") != c.after || a.Header.Get("X-Prometheus-Remote-Write-Samples-Written") != "0" {
 			t.Errorf("%v is answered by %+v", c.err, a)
 		}
 	}
 }
 
 func TestTokensAndRepeats(t *testing.T) {
-	r := new(recorder)
+	r := topictest.NewRecorder()
 	url := start(t, r, func(cfg *gateway.Config) {
 		cfg.Tokens = []gateway.TokenConfig{{Token: "x", Tenant: "acme"}, {Token: "logs", Tenant: "acme", Signals: []string{"logs"}}}
 	})
 	body := one(t, label("__name__", "up", "job", "a"), label("__name__", "up", "job", "b"), label("__name__", "up", "job", "a"))
 	for token, want := range map[string]int{"": 401, "logs": 403, "x": 204} {
-		if a := post(t, url, body, map[string]string{"Authorization": "Bearer " + token}); a.status != want {
-			t.Errorf("token %q: status is %d, want %d", token, a.status, want)
+		if a := post(t, url, body, map[string]string{"Authorization": "Bearer " + token}); a.Status != want {
+			t.Errorf("token %q: status is %d, want %d", token, a.Status, want)
 		}
 	}
-	first := r.take()
+	first := r.Take()
 	post(t, url, body, map[string]string{"Authorization": "Bearer x"})
-	second := r.take()
+	second := r.Take()
 	if len(first) == 0 || len(first) != len(second) {
 		t.Fatalf("%d and %d parts", len(first), len(second))
 	}

@@ -1,6 +1,9 @@
 package remotewrite
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // request1 walks over a WriteRequest of version 1.0. It returns false where the
 // body is none, or memory is short.
@@ -9,17 +12,17 @@ func (s *splitter) request1(received int64) bool {
 	metadata := -1
 	for pos := 0; pos < len(body); {
 		at := pos
-		tag, next := uvarint(body, pos)
+		tag, next := wire.Uvarint(body, pos)
 		switch tag {
-		case 1<<3 | wireLength:
-			start, end := extentAt(body, next)
+		case 1<<3 | wire.LengthType:
+			start, end := wire.Extent(body, next)
 			if end < 0 || !s.series1(start, end) {
 				return false
 			}
 			s.index++
 			pos = end
-		case 3<<3 | wireLength:
-			start, end := extentAt(body, next)
+		case 3<<3 | wire.LengthType:
+			start, end := wire.Extent(body, next)
 			if end < 0 || !s.familyMetadata(body[:end], start) {
 				return false
 			}
@@ -40,7 +43,7 @@ func (s *splitter) series1(start, end int) bool {
 	se := s.startSeries(end)
 	body := s.body[:end]
 	pos := start
-	for pos < end && body[pos] == 1<<3|wireLength {
+	for pos < end && body[pos] == 1<<3|wire.LengthType {
 		if pos = s.label1(body, pos+1, &s.labels); pos < 0 {
 			return false
 		}
@@ -48,19 +51,19 @@ func (s *splitter) series1(start, end int) bool {
 	plain := ascii(body[start:pos])
 	for pos < end {
 		at := pos
-		tag, next := uvarint(body, pos)
+		tag, next := wire.Uvarint(body, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			plain = false
 			pos = s.label1(body, next, &s.labels)
-		case 2<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 2<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.samples, at)
-		case 3<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 3<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.exemplars, at)
-		case 4<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 4<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.histograms, at)
 		default:
 			pos = skipField(body, next, tag, fields1.known)
@@ -95,7 +98,7 @@ func validLabels(body []byte, labels []label) bool {
 // holds no more than is needed to see that there are too many. It returns the
 // position after it, -1 where it is broken.
 func (s *splitter) label1(buf []byte, pos int, into *[]label) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return -1
 	}
@@ -114,15 +117,15 @@ func (s *splitter) label1(buf []byte, pos int, into *[]label) int {
 // plainLabel reads a label that is a name and then a value, which every sender
 // writes.
 func plainLabel(buf []byte, pos int) (label, bool) {
-	if pos+4 > len(buf) || buf[pos] != 1<<3|wireLength || buf[pos+1] >= 0x80 {
+	if pos+4 > len(buf) || buf[pos] != 1<<3|wire.LengthType || buf[pos+1] >= 0x80 {
 		return label{}, false
 	}
 	name := text{uint32(pos + 2), uint32(pos + 2 + int(buf[pos+1]))}
 	pos = int(name.end)
-	if pos+2 > len(buf) || buf[pos] != 2<<3|wireLength {
+	if pos+2 > len(buf) || buf[pos] != 2<<3|wire.LengthType {
 		return label{}, false
 	}
-	start, end := extentAt(buf, pos+1)
+	start, end := wire.Extent(buf, pos+1)
 	if end != len(buf) {
 		return label{}, false
 	}
@@ -131,11 +134,11 @@ func plainLabel(buf []byte, pos int) (label, bool) {
 
 func anyLabel(buf []byte, pos int) (l label, ok bool) {
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			l.name, pos = textAt(buf, next)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			l.value, pos = textAt(buf, next)
 		default:
 			pos = skipField(buf, next, tag, 1<<1|1<<2)
@@ -149,7 +152,7 @@ func anyLabel(buf []byte, pos int) (l label, ok bool) {
 
 // textAt reads a string at pos; next is -1 where it is broken.
 func textAt(buf []byte, pos int) (t text, next int) {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return text{}, -1
 	}
@@ -167,12 +170,12 @@ func (s *splitter) metadata1(pos int, received int64) bool {
 	}
 	s.labels = s.labels[:0]
 	for pos < len(s.body) {
-		tag, next := uvarint(s.body, pos)
-		if tag != 3<<3|wireLength {
+		tag, next := wire.Uvarint(s.body, pos)
+		if tag != 3<<3|wire.LengthType {
 			pos = skipField(s.body, next, tag, 0)
 			continue
 		}
-		start, end := extentAt(s.body, next)
+		start, end := wire.Extent(s.body, next)
 		s.familyMetadata(s.body[:end], start)
 		pos = end
 		if se := &s.series; se.name.size() == 0 || !valid(se.name.of(s.body)) || se.name.size() > s.maxValue {
@@ -200,17 +203,17 @@ func (s *splitter) metadata1(pos int, received int64) bool {
 func (s *splitter) familyMetadata(buf []byte, pos int) bool {
 	se := s.startSeries(len(buf))
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireVarint:
+		case 1<<3 | wire.VarintType:
 			var n uint64
-			n, pos = uvarint(buf, next)
+			n, pos = wire.Uvarint(buf, next)
 			se.kind = typeOf(n)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			se.name, pos = textAt(buf, next)
-		case 4<<3 | wireLength:
+		case 4<<3 | wire.LengthType:
 			se.help, pos = textAt(buf, next)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			se.unit, pos = textAt(buf, next)
 		default:
 			pos = skipField(buf, next, tag, 1<<1|1<<2|1<<4|1<<5)

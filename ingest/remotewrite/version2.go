@@ -1,5 +1,7 @@
 package remotewrite
 
+import "github.com/goshawk-observability/goshawk/telemetry/wire"
+
 // symbol is a string of the table of a request of version 2.0.
 type symbol struct {
 	text
@@ -17,17 +19,17 @@ func (s *splitter) request2() bool {
 	first := -1
 	for pos := 0; pos < len(body); {
 		at := pos
-		tag, next := uvarint(body, pos)
+		tag, next := wire.Uvarint(body, pos)
 		switch tag {
-		case 4<<3 | wireLength:
+		case 4<<3 | wire.LengthType:
 			var t text
 			if t, pos = textAt(body, next); pos < 0 || !s.need(symbolBytes) {
 				return false
 			}
 			s.symbols = append(s.symbols, symbol{t, !valid(t.of(body))})
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			mark(&first, at)
-			_, pos = extentAt(body, next)
+			_, pos = wire.Extent(body, next)
 		default:
 			pos = skipField(body, next, tag, 1<<4|1<<5)
 		}
@@ -39,12 +41,12 @@ func (s *splitter) request2() bool {
 		return true
 	}
 	for pos := first; pos < len(body); {
-		tag, next := uvarint(body, pos)
-		if tag != 5<<3|wireLength {
+		tag, next := wire.Uvarint(body, pos)
+		if tag != 5<<3|wire.LengthType {
 			pos = skipField(body, next, tag, 0)
 			continue
 		}
-		start, end := extentAt(body, next)
+		start, end := wire.Extent(body, next)
 		if !s.series2(start, end) {
 			return false
 		}
@@ -61,25 +63,25 @@ func (s *splitter) series2(start, end int) bool {
 	var help, unit uint64
 	for pos := start; pos < end; {
 		at := pos
-		tag, next := uvarint(body, pos)
+		tag, next := wire.Uvarint(body, pos)
 		switch tag {
-		case 1<<3 | wireLength, 1<<3 | wireVarint:
+		case 1<<3 | wire.LengthType, 1<<3 | wire.VarintType:
 			pos = s.references(&refs, body, next, tag)
-		case 2<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 2<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.samples, at)
-		case 3<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 3<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.histograms, at)
-		case 4<<3 | wireLength:
-			_, pos = extentAt(body, next)
+		case 4<<3 | wire.LengthType:
+			_, pos = wire.Extent(body, next)
 			mark(&se.exemplars, at)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			pos = seriesMetadata(body, next, se, &help, &unit)
-		case 6<<3 | wireVarint:
+		case 6<<3 | wire.VarintType:
 			// The start was here before samples had their own.
 			var n uint64
-			n, pos = uvarint(body, next)
+			n, pos = wire.Uvarint(body, next)
 			se.created = int64(n)
 		default:
 			pos = skipField(body, next, tag, fields2.known)
@@ -129,12 +131,12 @@ func (r *references) problem() reason {
 // position after it, -1 where it is broken.
 func (s *splitter) references(r *references, buf []byte, pos int, tag uint64) int {
 	var end int
-	if tag&7 == wireLength {
-		if pos, end = extentAt(buf, pos); end < 0 {
+	if tag&7 == wire.LengthType {
+		if pos, end = wire.Extent(buf, pos); end < 0 {
 			return -1
 		}
 		buf = buf[:end]
-	} else if _, end = uvarint(buf, pos); end < 0 {
+	} else if _, end = wire.Uvarint(buf, pos); end < 0 {
 		return -1
 	}
 	labels := *r.into
@@ -148,7 +150,7 @@ func (s *splitter) references(r *references, buf []byte, pos int, tag uint64) in
 			n = uint64(buf[pos]&0x7f) | uint64(buf[pos+1])<<7
 			pos += 2
 		default:
-			if n, pos = uvarintLong(buf, pos); pos < 0 {
+			if n, pos = wire.UvarintLong(buf, pos); pos < 0 {
 				return -1
 			}
 		}
@@ -174,23 +176,23 @@ func (s *splitter) references(r *references, buf []byte, pos int, tag uint64) in
 // seriesMetadata reads a Metadata and returns the position after it, -1 where it
 // is broken.
 func seriesMetadata(buf []byte, pos int, se *series, help, unit *uint64) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return -1
 	}
 	buf = buf[:end]
 	for pos = start; pos < end; {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		var n uint64
 		switch tag {
-		case 1<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
+		case 1<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
 			se.kind = typeOf(n)
-		case 3<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
+		case 3<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
 			*help = uint64(uint32(n))
-		case 4<<3 | wireVarint:
-			n, pos = uvarint(buf, next)
+		case 4<<3 | wire.VarintType:
+			n, pos = wire.Uvarint(buf, next)
 			*unit = uint64(uint32(n))
 		default:
 			pos = skipField(buf, next, tag, 1<<1|1<<3|1<<4)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sort"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,17 +14,10 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
-
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
 
 type sinkFunc func(*telemetry.Batch) error
 
@@ -67,13 +59,7 @@ func BenchmarkSource(b *testing.B) {
 		b.Run(fmt.Sprintf("bytes=%d", size), func(b *testing.B) {
 			cluster := kafkatest.Embedded(b, kfake.DataDir(b.TempDir()))
 			name := cluster.Topic(b, 1)
-			client := cluster.Client(b)
-			p, err := kafka.NewProducer(client, kafka.DefaultProducerConfig(), testLog(), prometheus.NewRegistry())
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer p.Close()
-			producer := topic.NewProducer(client, p)
+			producer := newProducer(b, cluster)
 			value := make([]byte, size)
 			for i := range value {
 				value[i] = "goshawk service=cart status=200 "[(i*7+i/97)%32]
@@ -95,7 +81,7 @@ func BenchmarkSource(b *testing.B) {
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			b.ResetTimer()
-			start := cpu()
+			start := observetest.CPUTime(b)
 			stop := consume(b, cluster, name, topic.DefaultSourceConfig(), func(batch *telemetry.Batch) error {
 				for i := range batch.Records {
 					if batch.Records[i].Repeated || len(batch.Records[i].Value) != size {
@@ -108,7 +94,7 @@ func BenchmarkSource(b *testing.B) {
 				return nil
 			})
 			<-done
-			b.ReportMetric(float64((cpu()-start).Nanoseconds())/float64(b.N)/1000, "cpu-us/op")
+			b.ReportMetric(float64((observetest.CPUTime(b)-start).Nanoseconds())/float64(b.N)/1000, "cpu-us/op")
 			b.StopTimer()
 			stop()
 		})
@@ -120,13 +106,7 @@ func BenchmarkSource(b *testing.B) {
 func BenchmarkDelay(b *testing.B) {
 	cluster := kafkatest.Embedded(b)
 	name := cluster.Topic(b, 4)
-	client := cluster.Client(b)
-	p, err := kafka.NewProducer(client, kafka.DefaultProducerConfig(), testLog(), prometheus.NewRegistry())
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer p.Close()
-	producer := topic.NewProducer(client, p)
+	producer := newProducer(b, cluster)
 	var mu sync.Mutex
 	var delays []time.Duration
 	blocks := 0
@@ -141,9 +121,9 @@ func BenchmarkDelay(b *testing.B) {
 	})
 	defer stop()
 	time.Sleep(time.Second)
-	start, idle := cpu(), time.Now()
+	start, idle := observetest.CPUTime(b), time.Now()
 	time.Sleep(2 * time.Second)
-	b.ReportMetric(100*float64(cpu()-start)/float64(time.Since(idle)), "idle-cpu-%")
+	b.ReportMetric(100*float64(observetest.CPUTime(b)-start)/float64(time.Since(idle)), "idle-cpu-%")
 	for i := range 400 {
 		row := fmt.Appendf(nil, "row %d", i)
 		err := producer.Produce(context.Background(), []topic.Part{{

@@ -55,14 +55,20 @@ func newHarness(t *testing.T, cluster *kafkatest.Cluster, partitions int) *harne
 	h.cfg.MaxWait = 20 * time.Millisecond
 	h.cfg.FetchWait = 100 * time.Millisecond
 	h.cfg.SessionTimeout, h.cfg.HeartbeatInterval = 6*time.Second, 100*time.Millisecond
+	h.producer = newProducer(t, cluster)
+	return h
+}
+
+// newProducer writes to the cluster until the test ends.
+func newProducer(t testing.TB, cluster *kafkatest.Cluster) *topic.Producer {
+	t.Helper()
 	client := cluster.Client(t)
 	p, err := kafka.NewProducer(client, kafka.DefaultProducerConfig(), testLog(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
-	h.producer = topic.NewProducer(client, p)
-	return h
+	return topic.NewProducer(client, p)
 }
 
 // produce writes one record of one event for each row, and notes the rows.

@@ -33,9 +33,11 @@ func Goshawk() Rules {
 	return Rules{
 		Zones: []Zone{
 			{Pattern: "telemetry"},
-			{Pattern: "telemetry/otlp/...", Own: true, Allowed: []string{"telemetry", "internal/config"}},
+			{Pattern: "telemetry/wire"},
+			{Pattern: "telemetry/otlp/...", Own: true, Allowed: []string{"telemetry", "telemetry/wire", "internal/config"}},
 			{Pattern: "telemetry/prometheus/...", Own: true, Allowed: []string{"telemetry", "telemetry/otlp"}},
 			{Pattern: "telemetry/tables/...", Own: true, Allowed: []string{"telemetry"}},
+			{Pattern: "telemetry/rollup"},
 			// The registry reads the settings of processors, of which it knows nothing.
 			{Pattern: "pipeline/...", Own: true, Allowed: []string{"telemetry", "internal/config"}},
 			// The folder itself holds the registry, the one place that knows them all.
@@ -45,7 +47,7 @@ func Goshawk() Rules {
 			{Pattern: "ingest/agent/...", Own: true, Allowed: []string{"telemetry/...", "internal/...", "ingest/topic", "ingest/probe"}},
 			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic", "ingest/gateway"}},
 			{Pattern: "sinks/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/..."}},
-			{Pattern: "query/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "telemetry/prometheus", "internal/...", "dashboards/web"}},
+			{Pattern: "query/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "telemetry/prometheus", "telemetry/rollup", "internal/...", "dashboards/web"}},
 			{Pattern: "dashboards/web/...", Own: true},
 			{Pattern: "dashboards/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "internal/..."}},
 			{Pattern: "internal/...", Own: true},
@@ -62,7 +64,7 @@ func Goshawk() Rules {
 		Restricted: []Restricted{
 			{Import: "github.com/segmentio/kafka-go", Only: []string{"internal/kafka/...", "ingest/topic/...", "benchmarks/..."}},
 			{Import: "github.com/ClickHouse/clickhouse-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "query/...", "benchmarks/..."}},
-			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "query/promql/...", "benchmarks/..."}},
+			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "sinks/rollup/...", "query/promql/...", "benchmarks/..."}},
 			{Import: "github.com/twmb/franz-go/pkg/kfake", Only: []string{"internal/embedded/..."}},
 			{Import: "github.com/ebitengine/purego", Only: []string{"internal/embedded/..."}},
 			// pdata costs several times what our own rows cost; it is the oracle in

@@ -4,6 +4,7 @@
 package clickhouse
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
@@ -20,13 +21,9 @@ type Conn = driver.Conn
 // Open makes a pool of connections. It does not connect: the first statement
 // does, so that a server that is away for the moment is no error here.
 func Open(c Config) (Conn, error) {
-	password, err := c.Password.Value()
+	password, encryption, err := c.load()
 	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse: %w", err)
-	}
-	encryption, err := c.TLS.Load()
-	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse: clickhouse.tls.%w", err)
+		return nil, err
 	}
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Protocol: clickhouse.Native,
@@ -50,6 +47,18 @@ func Open(c Config) (Conn, error) {
 		return nil, fmt.Errorf("opening ClickHouse: %w", err)
 	}
 	return conn, nil
+}
+
+// load reads the password and the files of certificates. Encryption is nil where
+// there is none.
+func (c *Config) load() (password string, encryption *tls.Config, err error) {
+	if password, err = c.Password.Value(); err != nil {
+		return "", nil, fmt.Errorf("opening ClickHouse: %w", err)
+	}
+	if encryption, err = c.TLS.Load(); err != nil {
+		return "", nil, fmt.Errorf("opening ClickHouse: clickhouse.tls.%w", err)
+	}
+	return password, encryption, nil
 }
 
 // compression returns the method for what is sent and received.

@@ -45,13 +45,9 @@ const maxIdleColumns = 8
 // OpenColumns makes a pool of at most c.MaxConns connections. It does not
 // connect: the first query does.
 func OpenColumns(c Config) (*Columns, error) {
-	password, err := c.Password.Value()
+	password, encryption, err := c.load()
 	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse: %w", err)
-	}
-	encryption, err := c.TLS.Load()
-	if err != nil {
-		return nil, fmt.Errorf("opening ClickHouse: clickhouse.tls.%w", err)
+		return nil, err
 	}
 	return &Columns{
 		cfg:     c,

@@ -8,7 +8,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 )
 
@@ -17,14 +17,7 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 // FuzzText sends texts as parameters and gets them back as they were, whatever
 // is in them and whatever comes beside them.
 func FuzzText(f *testing.F) {
-	e := enginetest.Start(f)
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
-	columns, err := clickhouse.OpenColumns(cfg)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(columns.Close)
+	columns := clickhousetest.OpenColumns(f, enginetest.Start(f))
 	for _, text := range []string{
 		"", "a", "'", "''", `\`, `\\`, `\'`, `\\'`, "\x00", "\n\r\t\b\f\v\a", "{p:String}", "{q:String}", "}{", `\0`, `\x41`, `\N`, "NULL", `' OR 1=1 --`,
 		"\xff\xfe", "\x80", "é", "\U0001F600", "\ufeff", "\u2028", strings.Repeat(`'\`, 5000), "\x1b[0m", "%00", "`\"", "$$", "/*", "\x7f", "\u0085",

@@ -12,6 +12,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 )
 
 func BenchmarkFetch(b *testing.B) {
@@ -41,7 +42,7 @@ func benchmarkFetch(b *testing.B, codec kafka.Compression) {
 	b.SetBytes(int64(len(payload)))
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := cpu()
+	start := observetest.CPUTime(b)
 	for n := 0; n < b.N; {
 		for offset := int64(0); offset < records && n < b.N; {
 			f, err := client.Fetch(context.Background(), kafka.FetchRequest{
@@ -64,5 +65,5 @@ func benchmarkFetch(b *testing.B, codec kafka.Compression) {
 			f.Release()
 		}
 	}
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64((observetest.CPUTime(b)-start).Microseconds())/float64(b.N), "cpu-us/op")
 }

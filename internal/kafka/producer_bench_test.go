@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/kafka/kafkatest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -66,15 +66,6 @@ func logsRequest(seed uint64, n int) []byte {
 	return b
 }
 
-// cpu returns the CPU time of the process, broker included.
-func cpu() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 func BenchmarkProduce(b *testing.B) {
 	for _, events := range []int{1000, 10} {
 		for _, codec := range []kafka.Compression{kafka.None, kafka.Snappy, kafka.LZ4, kafka.Zstd} {
@@ -114,7 +105,7 @@ func benchmarkProduce(b *testing.B, events int, codec kafka.Compression, inFligh
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.ResetTimer()
-	start := cpu()
+	start := observetest.CPUTime(b)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			n := next.Add(1)
@@ -129,5 +120,5 @@ func benchmarkProduce(b *testing.B, events int, codec kafka.Compression, inFligh
 			}
 		}
 	})
-	b.ReportMetric(float64((cpu()-start).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64((observetest.CPUTime(b)-start).Microseconds())/float64(b.N), "cpu-us/op")
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -33,24 +33,7 @@ type Store struct {
 func Start(t testing.TB, change ...func(*engine.Config)) *Store {
 	t.Helper()
 	e := enginetest.Start(t, change...)
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses = []string{e.Native}
-	cfg.Username, cfg.Password = e.User, config.Secret(e.Password)
-	conn, err := clickhouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	columns, err := clickhouse.OpenColumns(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(columns.Close)
-	s := &Store{Engine: e, Conn: conn, Columns: columns}
+	s := &Store{Engine: e, Conn: clickhousetest.Open(t, e), Columns: clickhousetest.OpenColumns(t, e)}
 	dialect := tables.Dialect{Database: e.Database}
 	var texts []string
 	for _, table := range tables.All() {

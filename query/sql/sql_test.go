@@ -19,6 +19,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/query/querytest"
 	"github.com/goshawk-observability/goshawk/query/sql"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -86,13 +87,8 @@ func (f *front) try(tenant, query string, parameters ...string) (int, string, er
 		return 0, "", err
 	}
 	request.Header.Set("Tenant", tenant)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, "", err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	return response.StatusCode, strings.TrimSpace(string(text)), err
+	a, err := transporttest.Ask(http.DefaultClient, request)
+	return a.Status, strings.TrimSpace(a.Text), err
 }
 
 func TestAnswers(t *testing.T) {
@@ -390,17 +386,12 @@ func TestCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Accept-Encoding", "identity")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
+	a, err := transporttest.Ask(http.DefaultClient, request)
+	if err == nil || a.Text == "" {
+		t.Errorf("%d bytes, error %v: an answer beyond the limit must be cut off visibly", len(a.Text), err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err == nil || len(text) == 0 {
-		t.Errorf("%d bytes, error %v: an answer beyond the limit must be cut off visibly", len(text), err)
-	}
-	if !bytes.HasPrefix(text, []byte("0\tx")) {
-		t.Errorf("the answer starts with %.20q", text)
+	if !strings.HasPrefix(a.Text, "0\tx") {
+		t.Errorf("the answer starts with %.20q", a.Text)
 	}
 }
 

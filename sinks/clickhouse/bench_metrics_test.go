@@ -13,6 +13,7 @@ import (
 	"github.com/goshawk-observability/goshawk/benchmarks/shop"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
@@ -86,13 +87,13 @@ func BenchmarkMetrics(b *testing.B) {
 		b.ReportAllocs()
 		b.ResetTimer()
 		for i := range b.N {
-			start := ownCPU()
+			start := observetest.CPUTime(b).Seconds()
 			batch := block(i)
-			decoded += ownCPU() - start
+			decoded += observetest.CPUTime(b).Seconds() - start
 			n := batch.EventCount()
-			start = ownCPU()
+			start = observetest.CPUTime(b).Seconds()
 			f(batch)
-			done += ownCPU() - start
+			done += observetest.CPUTime(b).Seconds() - start
 			events += n
 		}
 		b.StopTimer()

@@ -7,12 +7,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/benchmarks/shop"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -102,13 +102,6 @@ func cpuOf(t testing.TB, pid int) float64 {
 	return (user + system) / 100
 }
 
-// ownCPU returns the CPU seconds of this process.
-func ownCPU() float64 {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
-}
-
 // settle waits until no merge is running.
 func (s *store) settle(t testing.TB) {
 	for quiet := 0; quiet < 5; {
@@ -142,11 +135,11 @@ func benchmarkSink(b *testing.B, signal telemetry.Signal, rows int) {
 			batch, _ = l.block()
 		}
 		batch.Epoch = uint32(i)
-		start := ownCPU()
+		start := observetest.CPUTime(b).Seconds()
 		if err := sink.Write(context.Background(), batch); err != nil {
 			b.Fatal(err)
 		}
-		client += ownCPU() - start
+		client += observetest.CPUTime(b).Seconds() - start
 		written += batch.EventCount()
 	}
 	b.StopTimer()

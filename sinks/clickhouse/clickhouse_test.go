@@ -14,8 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	"github.com/goshawk-observability/goshawk/sinks/clickhouse/migrations"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -43,7 +42,7 @@ func newStore(t testing.TB) *store {
 // prepared makes the tables on an engine.
 func prepared(t testing.TB, e *enginetest.Engine) *store {
 	t.Helper()
-	conn := connect(t, e)
+	conn := clickhousetest.Open(t, e)
 	s := &store{Engine: e, conn: conn, dialect: tables.Dialect{Database: e.Database}, metrics: NewMetrics(prometheus.NewRegistry()), log: slog.New(slog.DiscardHandler)}
 	m, err := migrations.New(conn, s.dialect)
 	if err != nil {
@@ -53,18 +52,6 @@ func prepared(t testing.TB, e *enginetest.Engine) *store {
 		t.Fatal(err)
 	}
 	return s
-}
-
-func connect(t testing.TB, e *enginetest.Engine) driver.Conn {
-	t.Helper()
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
-	conn, err := clickhouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
 }
 
 func (s *store) sink() *Sink { return New(s.conn, s.dialect, DefaultConfig(), s.log, s.metrics) }

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -128,14 +128,9 @@ func TestRefused(t *testing.T) {
 }
 
 func newStore(t *testing.T) (*Store, clickhouse.Conn) {
+	t.Helper()
 	e := enginetest.Start(t)
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
-	conn, err := clickhouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
+	conn := clickhousetest.Open(t, e)
 	d := tables.Dialect{Database: e.Database}
 	statements := []string{"CREATE DATABASE IF NOT EXISTS " + d.DatabaseName()}
 	for _, name := range []string{tables.DeadLetters, tables.DeadLetterReplays} {

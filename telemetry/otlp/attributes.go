@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // attributes reads consecutive fields with the given tag, KeyValues, and adds
@@ -16,10 +17,10 @@ import (
 func (w *walker) attributes(buf []byte, pos int, tag byte) int {
 	attrs := w.b.Attrs
 	for {
-		end := short(buf, pos)
+		end := wire.ShortEnd(buf, pos)
 		start := pos + 1
 		if end < 0 {
-			if start, end = extentAt(buf, pos); end < 0 {
+			if start, end = wire.Extent(buf, pos); end < 0 {
 				return w.malformed(pos, badLength)
 			}
 		}
@@ -53,20 +54,20 @@ func (w *walker) plain(kv []byte, a *telemetry.Attr) bool {
 	if len(kv) < 4 {
 		return false
 	}
-	end := short(kv, 1)
+	end := wire.ShortEnd(kv, 1)
 	start := 2
 	if end < 0 {
-		if start, end = extentAt(kv, 1); end < 0 {
+		if start, end = wire.Extent(kv, 1); end < 0 {
 			return false
 		}
 	}
 	if end == len(kv) {
 		return false
 	}
-	rest := short(kv, end+1)
+	rest := wire.ShortEnd(kv, end+1)
 	second := end + 2
 	if rest != len(kv) {
-		if second, rest = extentAt(kv, end+1); rest != len(kv) {
+		if second, rest = wire.Extent(kv, end+1); rest != len(kv) {
 			return false
 		}
 	}
@@ -87,9 +88,9 @@ func (w *walker) plain(kv []byte, a *telemetry.Attr) bool {
 	switch value[0] {
 	case tagString:
 		first := 2
-		if short(value, 1) != len(value) {
+		if wire.ShortEnd(value, 1) != len(value) {
 			var last int
-			if first, last = extentAt(value, 1); last != len(value) {
+			if first, last = wire.Extent(value, 1); last != len(value) {
 				return false
 			}
 		}
@@ -108,7 +109,7 @@ func (w *walker) plain(kv []byte, a *telemetry.Attr) bool {
 		return true
 	case tagInt, tagBool:
 		var next int
-		if n, next = uvarint(value, 1); next != len(value) {
+		if n, next = wire.Uvarint(value, 1); next != len(value) {
 			return false
 		}
 		if value[0] == tagBool {
@@ -137,13 +138,13 @@ func (w *walker) attribute(buf []byte, pos int, a *telemetry.Attr) bool {
 	var seen occurrences
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagKey:
 			a.Key, pos = w.text(buf, next)
 		case tagKeyValue:
 			pos = w.anyValue(buf, next, w.maxValue, &seen, &a.Value)
-		case 3<<3 | wireVarint: // key_strindex
+		case 3<<3 | wire.VarintType: // key_strindex
 			_, pos = w.varint(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, knownKeyValue)

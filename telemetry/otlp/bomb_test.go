@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // What is cheap to send must not be expensive to hold or to look at.
@@ -15,7 +16,7 @@ func TestBombs(t *testing.T) {
 	inLog := func(p []byte) []byte {
 		return lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, p)))
 	}
-	attribute := lengthField(6<<3|wireLength, nil)
+	attribute := lengthField(6<<3|wire.LengthType, nil)
 	emptyArray := lengthField(tagArray, lengthField(tagValues, nil))
 	point := func(p []byte) []byte {
 		return lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, lengthField(tagExponential, lengthField(tagPoint, p)))))
@@ -29,15 +30,15 @@ func TestBombs(t *testing.T) {
 		"empty resources":        {telemetry.Logs, repeat(lengthField(tagRepeatedFirst, nil), size), 1},
 		"empty scopes":           {telemetry.Logs, lengthField(tagRepeatedFirst, repeat(lengthField(tagChild, nil), size)), 1},
 		"attributes":             {telemetry.Logs, inLog(repeat(attribute, size)), 1},
-		"arrays":                 {telemetry.Logs, inLog(lengthField(5<<3|wireLength, repeat(emptyArray, size))), 4},
-		"arrays as values":       {telemetry.Logs, inLog(repeat(lengthField(5<<3|wireLength, emptyArray), size)), 4},
-		"arrays 100,000 deep":    {telemetry.Logs, inLog(lengthField(5<<3|wireLength, nestedValue(100_000, false))), 1},
+		"arrays":                 {telemetry.Logs, inLog(lengthField(5<<3|wire.LengthType, repeat(emptyArray, size))), 4},
+		"arrays as values":       {telemetry.Logs, inLog(repeat(lengthField(5<<3|wire.LengthType, emptyArray), size)), 4},
+		"arrays 100,000 deep":    {telemetry.Logs, inLog(lengthField(5<<3|wire.LengthType, nestedValue(100_000, false))), 1},
 		"resources in one":       {telemetry.Logs, append(inLog(nil), lengthField(tagRepeatedFirst, repeat(lengthField(tagHeader, nil), size))...), 1},
 		"positive and negative":  {telemetry.Metrics, point(repeat(append(lengthField(tagPositive, buckets), lengthField(tagNegative, buckets)...), size)), 8},
 		"metric of many shapes":  {telemetry.Metrics, lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, repeat(append(lengthField(tagGauge, nil), lengthField(tagSum, nil)...), size)))), 1},
-		"attributes and events":  {telemetry.Spans, lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, repeat(append(lengthField(9<<3|wireLength, nil), lengthField(tagSpanEvent, lengthField(3<<3|wireLength, nil))...), size)))), 64},
-		"a string of 64 MiB":     {telemetry.Logs, inLog(append([]byte{3<<3 | wireLength}, 0x80, 0x80, 0x80, 0x20)), 1},
-		"a string, 64 bits long": {telemetry.Logs, inLog(append([]byte{3<<3 | wireLength}, bytes.Repeat([]byte{0xff}, 9)...)), 1},
+		"attributes and events":  {telemetry.Spans, lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, repeat(append(lengthField(9<<3|wire.LengthType, nil), lengthField(tagSpanEvent, lengthField(3<<3|wire.LengthType, nil))...), size)))), 64},
+		"a string of 64 MiB":     {telemetry.Logs, inLog(append([]byte{3<<3 | wire.LengthType}, 0x80, 0x80, 0x80, 0x20)), 1},
+		"a string, 64 bits long": {telemetry.Logs, inLog(append([]byte{3<<3 | wire.LengthType}, bytes.Repeat([]byte{0xff}, 9)...)), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lim := DefaultLimits()

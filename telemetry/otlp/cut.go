@@ -1,6 +1,10 @@
 package otlp
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // extent is a piece of a request, [start, end).
 type extent struct{ start, end uint32 }
@@ -150,7 +154,7 @@ func (c *cutter) alone(size int, in int32) (total, heads int) {
 		n := &c.nodes[in]
 		heads += n.head
 		size += n.head
-		size += 1 + uvarintLen(size)
+		size += 1 + wire.UvarintLen(uint64(size))
 		in = n.parent
 	}
 	return size, heads

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // histogram reads a HistogramDataPoint, whose field starts at the given position.
@@ -17,42 +18,42 @@ func (w *walker) histogram(buf []byte, field, pos int) bool {
 		at := pos
 		tag, next := uint64(buf[pos]), pos+1
 		if tag >= 0x80 {
-			tag, next = uvarintLong(buf, pos)
+			tag, next = wire.UvarintLong(buf, pos)
 		}
 		switch tag {
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			p.start, pos = w.fixed(buf, next)
-		case 3<<3 | wireFixed64:
+		case 3<<3 | wire.Fixed64Type:
 			p.time, pos = w.fixed(buf, next)
-		case 4<<3 | wireFixed64:
+		case 4<<3 | wire.Fixed64Type:
 			h.Count, pos = w.fixed(buf, next)
-		case 5<<3 | wireFixed64:
+		case 5<<3 | wire.Fixed64Type:
 			h.HasSum = true
 			h.Sum, pos = w.double(buf, next)
-		case 6<<3 | wireLength, 6<<3 | wireFixed64:
+		case 6<<3 | wire.LengthType, 6<<3 | wire.Fixed64Type:
 			var list []byte
 			list, pos = w.fixedList(buf, next, tag)
 			counts += len(list) / 8
 			for ; !w.check && len(list) > 0; list = list[8:] {
 				w.b.Uints = append(w.b.Uints, binary.LittleEndian.Uint64(list))
 			}
-		case 7<<3 | wireLength, 7<<3 | wireFixed64:
+		case 7<<3 | wire.LengthType, 7<<3 | wire.Fixed64Type:
 			var list []byte
 			list, pos = w.fixedList(buf, next, tag)
 			bounds += len(list) / 8
 			for ; !w.check && len(list) > 0; list = list[8:] {
 				w.b.Floats = append(w.b.Floats, math.Float64frombits(binary.LittleEndian.Uint64(list)))
 			}
-		case 8<<3 | wireLength:
+		case 8<<3 | wire.LengthType:
 			pos = p.exemplar(w, buf, at, next)
-		case 9<<3 | wireLength:
+		case 9<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 10<<3 | wireVarint:
+		case 10<<3 | wire.VarintType:
 			p.flags, pos = w.uint32(buf, next)
-		case 11<<3 | wireFixed64:
+		case 11<<3 | wire.Fixed64Type:
 			h.HasMin = true
 			h.Min, pos = w.double(buf, next)
-		case 12<<3 | wireFixed64:
+		case 12<<3 | wire.Fixed64Type:
 			h.HasMax = true
 			h.Max, pos = w.double(buf, next)
 		default:
@@ -65,7 +66,7 @@ func (w *walker) histogram(buf []byte, field, pos int) bool {
 	if counts != bounds+1 && (counts != 0 || bounds != 0) {
 		w.note(bucketMismatch, int64(counts), int64(bounds))
 	}
-	if !w.finishPoint(buf, &p, 8<<3|wireLength, &h.Point) {
+	if !w.finishPoint(buf, &p, 8<<3|wire.LengthType, &h.Point) {
 		return false
 	}
 	h.Bounds = telemetry.Range{Start: floats, End: uint32(len(w.b.Floats))}
@@ -83,8 +84,8 @@ func (w *walker) histogram(buf []byte, field, pos int) bool {
 // not; next is -1 where they are broken.
 func (w *walker) fixedList(buf []byte, pos int, tag uint64) (list []byte, next int) {
 	start, end := pos, pos+8
-	if tag&7 == wireLength {
-		start, end = extentAt(buf, pos)
+	if tag&7 == wire.LengthType {
+		start, end = wire.Extent(buf, pos)
 	}
 	switch {
 	case end < 0:
@@ -99,8 +100,8 @@ func (w *walker) fixedList(buf []byte, pos int, tag uint64) (list []byte, next i
 
 // Tags of the two sides of an ExponentialHistogramDataPoint.
 const (
-	tagPositive = 8<<3 | wireLength
-	tagNegative = 9<<3 | wireLength
+	tagPositive = 8<<3 | wire.LengthType
+	tagNegative = 9<<3 | wire.LengthType
 )
 
 // exponential reads an ExponentialHistogramDataPoint, whose field starts at the
@@ -112,24 +113,24 @@ func (w *walker) exponential(buf []byte, field, pos int) bool {
 	positive, negative := -1, -1
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			p.start, pos = w.fixed(buf, next)
-		case 3<<3 | wireFixed64:
+		case 3<<3 | wire.Fixed64Type:
 			p.time, pos = w.fixed(buf, next)
-		case 4<<3 | wireFixed64:
+		case 4<<3 | wire.Fixed64Type:
 			e.Count, pos = w.fixed(buf, next)
-		case 5<<3 | wireFixed64:
+		case 5<<3 | wire.Fixed64Type:
 			e.HasSum = true
 			e.Sum, pos = w.double(buf, next)
-		case 6<<3 | wireVarint:
+		case 6<<3 | wire.VarintType:
 			var n uint64
 			n, pos = w.varint(buf, next)
-			e.Scale = zigzag32(n)
-		case 7<<3 | wireFixed64:
+			e.Scale = wire.Zigzag32(n)
+		case 7<<3 | wire.Fixed64Type:
 			e.ZeroCount, pos = w.fixed(buf, next)
 		case tagPositive:
 			if positive < 0 {
@@ -141,17 +142,17 @@ func (w *walker) exponential(buf []byte, field, pos int) bool {
 				negative = at
 			}
 			pos = w.stepOver(buf, next)
-		case 10<<3 | wireVarint:
+		case 10<<3 | wire.VarintType:
 			p.flags, pos = w.uint32(buf, next)
-		case 11<<3 | wireLength:
+		case 11<<3 | wire.LengthType:
 			pos = p.exemplar(w, buf, at, next)
-		case 12<<3 | wireFixed64:
+		case 12<<3 | wire.Fixed64Type:
 			e.HasMin = true
 			e.Min, pos = w.double(buf, next)
-		case 13<<3 | wireFixed64:
+		case 13<<3 | wire.Fixed64Type:
 			e.HasMax = true
 			e.Max, pos = w.double(buf, next)
-		case 14<<3 | wireFixed64:
+		case 14<<3 | wire.Fixed64Type:
 			e.ZeroThreshold, pos = w.double(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<15-1<<1)
@@ -160,7 +161,7 @@ func (w *walker) exponential(buf []byte, field, pos int) bool {
 			return false
 		}
 	}
-	if !w.finishPoint(buf, &p, 11<<3|wireLength, &e.Point) ||
+	if !w.finishPoint(buf, &p, 11<<3|wire.LengthType, &e.Point) ||
 		!w.eachBuckets(buf, positive, tagPositive, &e.Positive) ||
 		!w.eachBuckets(buf, negative, tagNegative, &e.Negative) {
 		return false
@@ -179,12 +180,12 @@ func (w *walker) exponential(buf []byte, field, pos int) bool {
 func (w *walker) eachBuckets(buf []byte, pos int, tag uint64, into *telemetry.Buckets) bool {
 	into.Counts.Start = uint32(len(w.b.Uints))
 	for pos >= 0 && pos < len(buf) {
-		t, next := uvarint(buf, pos)
+		t, next := wire.Uvarint(buf, pos)
 		if t != tag {
 			pos = skip(buf, next, t)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if !w.buckets(buf[:end], start, into) {
 			return false
 		}
@@ -197,16 +198,16 @@ func (w *walker) eachBuckets(buf []byte, pos int, tag uint64, into *telemetry.Bu
 func (w *walker) buckets(buf []byte, pos int, into *telemetry.Buckets) bool {
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireVarint:
+		case 1<<3 | wire.VarintType:
 			var n uint64
 			n, pos = w.varint(buf, next)
-			into.Offset = zigzag32(n)
-		case 2<<3 | wireVarint:
+			into.Offset = wire.Zigzag32(n)
+		case 2<<3 | wire.VarintType:
 			pos = w.bucketCount(buf, next)
-		case 2<<3 | wireLength:
-			start, end := extentAt(buf, next)
+		case 2<<3 | wire.LengthType:
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // nestedValue returns an AnyValue of empty arrays or maps in each other.
@@ -25,13 +26,13 @@ func nestedValue(depth int, isMap bool) []byte {
 	n := 0
 	for range depth {
 		lengths = append(lengths, n)
-		n += 1 + uvarintLen(n) // array_value
+		n += 1 + wire.UvarintLen(uint64(n)) // array_value
 		if isMap {
 			lengths = append(lengths, n)
-			n += 1 + uvarintLen(n) // KeyValue.value
+			n += 1 + wire.UvarintLen(uint64(n)) // KeyValue.value
 		}
 		lengths = append(lengths, n)
-		n += 1 + uvarintLen(n) // values
+		n += 1 + wire.UvarintLen(uint64(n)) // values
 	}
 	// The outermost "values" belongs to no message.
 	lengths = lengths[:max(0, len(lengths)-1)]
@@ -89,7 +90,7 @@ func spanWith(edit func(ptrace.Span)) func(testing.TB) []byte {
 func spanField(tb testing.TB, field []byte) []byte {
 	tb.Helper()
 	good := marshalSpans(tb, benchSpans(1, 1))
-	span := append(lengthField(1<<3|wireLength, []byte("0123456789abcdef")), lengthField(2<<3|wireLength, []byte("01234567"))...)
+	span := append(lengthField(1<<3|wire.LengthType, []byte("0123456789abcdef")), lengthField(2<<3|wire.LengthType, []byte("01234567"))...)
 	return append(good, lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, append(span, field...))))...)
 }
 
@@ -132,7 +133,7 @@ func rejectCases(tb testing.TB) []rejectCase {
 		return rejectCase{name, telemetry.Metrics, histogramWith(counts, bounds)(tb), code}
 	}
 	long := strings.Repeat("x", int(lim.MaxValueBytes))
-	body := func(p []byte) []byte { return lengthField(5<<3|wireLength, p) }
+	body := func(p []byte) []byte { return lengthField(5<<3|wire.LengthType, p) }
 	return []rejectCase{
 		log("latest time", "", func(l plog.LogRecord) { l.SetTimestamp(at(lim.MaxFuture)) }),
 		log("later", ReasonFuture, func(l plog.LogRecord) { l.SetTimestamp(at(lim.MaxFuture + 1)) }),
@@ -165,11 +166,11 @@ func rejectCases(tb testing.TB) []rejectCase {
 		field("maps 65 deep", ReasonDepth, body(nestedValue(65, true))),
 		field("1,000 deep", ReasonDepth, body(nestedValue(1000, false))),
 		field("3,000 deep", ReasonDepth, body(nestedValue(3000, true))),
-		field("1,000 deep in an attribute", ReasonDepth, lengthField(6<<3|wireLength, lengthField(tagKeyValue, nestedValue(1000, true)))),
-		field("trace id of 15 bytes", "", lengthField(9<<3|wireLength, make([]byte, 15))),
-		field("span id of 9 bytes", "", lengthField(10<<3|wireLength, make([]byte, 9))),
+		field("1,000 deep in an attribute", ReasonDepth, lengthField(6<<3|wire.LengthType, lengthField(tagKeyValue, nestedValue(1000, true)))),
+		field("trace id of 15 bytes", "", lengthField(9<<3|wire.LengthType, make([]byte, 15))),
+		field("span id of 9 bytes", "", lengthField(10<<3|wire.LengthType, make([]byte, 9))),
 		field("not UTF-8", "", body(lengthField(tagString, []byte("a\xff\xffb")))),
-		field("key not UTF-8", "", lengthField(6<<3|wireLength, lengthField(tagKey, []byte("\xc3\x28")))),
+		field("key not UTF-8", "", lengthField(6<<3|wire.LengthType, lengthField(tagKey, []byte("\xc3\x28")))),
 		field("unknown fields", "", append(group(3), 0xf8, 0x3f, 1)),
 		field("severity out of range", "", []byte{2 << 3, 99}),
 		field("empty", "", nil),
@@ -189,11 +190,11 @@ func rejectCases(tb testing.TB) []rejectCase {
 			attributesOf(1024)(s.Links().AppendEmpty().Attributes())
 		}),
 		spanRaw("a good one", "", nil),
-		spanRaw("trace id of zeros", ReasonTraceID, lengthField(1<<3|wireLength, make([]byte, 16))),
-		spanRaw("trace id of 15 bytes", ReasonTraceID, lengthField(1<<3|wireLength, []byte("0123456789abcde"))),
-		spanRaw("span id of 16 bytes", ReasonSpanID, lengthField(2<<3|wireLength, []byte("0123456789abcdef"))),
-		spanRaw("parent of 7 bytes", "", lengthField(4<<3|wireLength, make([]byte, 7))),
-		spanRaw("link with ids of wrong lengths", "", lengthField(tagSpanLink, append(lengthField(1<<3|wireLength, []byte("x")), lengthField(2<<3|wireLength, []byte("y"))...))),
+		spanRaw("trace id of zeros", ReasonTraceID, lengthField(1<<3|wire.LengthType, make([]byte, 16))),
+		spanRaw("trace id of 15 bytes", ReasonTraceID, lengthField(1<<3|wire.LengthType, []byte("0123456789abcde"))),
+		spanRaw("span id of 16 bytes", ReasonSpanID, lengthField(2<<3|wire.LengthType, []byte("0123456789abcdef"))),
+		spanRaw("parent of 7 bytes", "", lengthField(4<<3|wire.LengthType, make([]byte, 7))),
+		spanRaw("link with ids of wrong lengths", "", lengthField(tagSpanLink, append(lengthField(1<<3|wire.LengthType, []byte("x")), lengthField(2<<3|wire.LengthType, []byte("y"))...))),
 		histogram("no buckets", "", nil, nil),
 		histogram("buckets", "", []uint64{1, 2}, []float64{3}),
 		histogram("one bucket", "", []uint64{1}, nil),
@@ -306,7 +307,7 @@ func TestFilledIn(t *testing.T) {
 	if l := logs(func(l plog.LogRecord) { l.SetSeverityNumber(25) }); l.Severity != 0 {
 		t.Errorf("severity is %d", l.Severity)
 	}
-	ids := append(lengthField(9<<3|wireLength, make([]byte, 15)), lengthField(10<<3|wireLength, []byte("12345678"))...)
+	ids := append(lengthField(9<<3|wire.LengthType, make([]byte, 15)), lengthField(10<<3|wire.LengthType, []byte("12345678"))...)
 	if l := decoded(telemetry.Logs, logField(t, ids), benchTime, &lim).Logs[1]; !l.TraceID.IsZero() || l.SpanID != telemetry.SpanID([]byte("12345678")) {
 		t.Errorf("ids are %x, %x", l.TraceID, l.SpanID)
 	}
@@ -324,7 +325,7 @@ func TestFilledIn(t *testing.T) {
 			t.Errorf("a span of %d, %d has %d, %d", c.start, c.end, s.Start, s.End)
 		}
 	}
-	link := lengthField(tagSpanLink, append(lengthField(1<<3|wireLength, []byte("x")), lengthField(2<<3|wireLength, []byte("12345678"))...))
+	link := lengthField(tagSpanLink, append(lengthField(1<<3|wire.LengthType, []byte("x")), lengthField(2<<3|wire.LengthType, []byte("12345678"))...))
 	b := decoded(telemetry.Spans, spanField(t, append(link, 6<<3, 9)), benchTime, &lim)
 	if len(b.Links) != 1 || !b.Links[0].TraceID.IsZero() || b.Links[0].SpanID.IsZero() || b.Spans[1].Kind != 0 {
 		t.Errorf("links %+v, kind %d", b.Links, b.Spans[1].Kind)

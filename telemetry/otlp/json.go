@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // AppendText appends the value as it is stored in a map of attributes: a string
@@ -151,12 +152,12 @@ func appendString(dst []byte, s string) []byte {
 // map, and the key of an entry.
 func field(buf []byte, pos int, also uint64) (tag uint64, start, end, next int) {
 	for pos >= 0 && pos < len(buf) {
-		tag, after := uvarint(buf, pos)
+		tag, after := wire.Uvarint(buf, pos)
 		if after < 0 {
 			break
 		}
 		if tag == tagValues || tag == also {
-			start, end := extentAt(buf, after)
+			start, end := wire.Extent(buf, after)
 			return tag, start, end, end
 		}
 		pos = skip(buf, after, tag)
@@ -277,13 +278,13 @@ func appendValue(dst, buf []byte, level int) []byte {
 	var v telemetry.Value
 	var nested occurrences
 	for pos := 0; pos >= 0 && pos < len(buf); {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if next < 0 {
 			break
 		}
 		switch tag {
 		case tagString, tagBytes, tagArray, tagMap:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				return append(dst, "null"...)
 			}
@@ -298,10 +299,10 @@ func appendValue(dst, buf []byte, level int) []byte {
 			}
 		case tagBool, tagInt, tagIndex:
 			v.Kind = kindOfTag(tag)
-			v.Num, pos = uvarint(buf, next)
+			v.Num, pos = wire.Uvarint(buf, next)
 		case tagDouble:
 			v.Kind = telemetry.KindDouble
-			v.Num, pos = fixed64(buf, next)
+			v.Num, pos = wire.Fixed64(buf, next)
 		default:
 			pos = skip(buf, next, tag)
 		}

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // Rows are compared as lines of text that hold every one of their fields: the
@@ -157,7 +158,7 @@ func lengthField(tag byte, p []byte) []byte {
 // parseValue decodes an AnyValue with the oracles, as the body of a log record.
 func parseValue(tb testing.TB, encoded []byte) pcommon.Value {
 	tb.Helper()
-	record := lengthField(5<<3|wireLength, canonicalValue(tb, encoded))
+	record := lengthField(5<<3|wire.LengthType, canonicalValue(tb, encoded))
 	body := lengthField(tagRepeatedFirst, lengthField(tagChild, lengthField(tagChild, record)))
 	ld, err := new(plog.ProtoUnmarshaler).UnmarshalLogs(body)
 	if err != nil {

@@ -1,6 +1,9 @@
 package otlp
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 const (
 	traceIDBytes = len(telemetry.TraceID{})
@@ -23,34 +26,34 @@ func (w *walker) log(buf []byte, field, pos int) bool {
 		at := pos
 		tag, next := uint64(buf[pos]), pos+1
 		if tag >= 0x80 {
-			tag, next = uvarintLong(buf, pos)
+			tag, next = wire.UvarintLong(buf, pos)
 		}
 		switch tag {
-		case 1<<3 | wireFixed64:
+		case 1<<3 | wire.Fixed64Type:
 			time, pos = w.fixed(buf, next)
-		case 2<<3 | wireVarint:
+		case 2<<3 | wire.VarintType:
 			var n uint64
 			n, pos = w.varint(buf, next)
 			l.Severity = upTo(n, 24)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			l.SeverityText, pos = w.text(buf, next)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			pos = w.anyValue(buf, next, w.maxBody, &body, &l.Body)
-		case 6<<3 | wireLength:
+		case 6<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 7<<3 | wireVarint:
+		case 7<<3 | wire.VarintType:
 			l.DroppedAttrs, pos = w.uint32(buf, next)
-		case 8<<3 | wireFixed32:
-			if l.Flags, pos = fixed32(buf, next); pos < 0 {
+		case 8<<3 | wire.Fixed32Type:
+			if l.Flags, pos = wire.Fixed32(buf, next); pos < 0 {
 				w.malformed(next, badValue)
 			}
-		case 9<<3 | wireLength:
+		case 9<<3 | wire.LengthType:
 			_, pos = w.traceID(buf, next, &l.TraceID)
-		case 10<<3 | wireLength:
+		case 10<<3 | wire.LengthType:
 			_, pos = w.spanID(buf, next, &l.SpanID)
-		case 11<<3 | wireFixed64:
+		case 11<<3 | wire.Fixed64Type:
 			observed, pos = w.fixed(buf, next)
-		case 12<<3 | wireLength:
+		case 12<<3 | wire.LengthType:
 			l.EventName, pos = w.text(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, knownLog)
@@ -77,7 +80,7 @@ func (w *walker) log(buf []byte, field, pos int) bool {
 // traceID reads a trace id. One of a wrong length counts as absent; n is the
 // length that was found, next is -1 where the field is broken.
 func (w *walker) traceID(buf []byte, pos int, id *telemetry.TraceID) (n, next int) {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return 0, w.malformed(pos, badLength)
 	}
@@ -91,7 +94,7 @@ func (w *walker) traceID(buf []byte, pos int, id *telemetry.TraceID) (n, next in
 
 // spanID is traceID for the id of a span.
 func (w *walker) spanID(buf []byte, pos int, id *telemetry.SpanID) (n, next int) {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return 0, w.malformed(pos, badLength)
 	}

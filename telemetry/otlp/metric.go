@@ -1,16 +1,19 @@
 package otlp
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // Tags of the shapes of a Metric, a oneof, and of their data points.
 const (
-	tagGauge       = 5<<3 | wireLength
-	tagSum         = 7<<3 | wireLength
-	tagHistogram   = 9<<3 | wireLength
-	tagExponential = 10<<3 | wireLength
-	tagSummary     = 11<<3 | wireLength
+	tagGauge       = 5<<3 | wire.LengthType
+	tagSum         = 7<<3 | wire.LengthType
+	tagHistogram   = 9<<3 | wire.LengthType
+	tagExponential = 10<<3 | wire.LengthType
+	tagSummary     = 11<<3 | wire.LengthType
 
-	tagPoint = 1<<3 | wireLength
+	tagPoint = 1<<3 | wire.LengthType
 
 	knownMetric = 1<<1 | 1<<2 | 1<<3 | 1<<5 | 1<<7 | 1<<9 | 1<<10 | 1<<11 | 1<<12
 )
@@ -84,13 +87,13 @@ func (w *walker) metricFields(buf []byte, pos int) (shape uint64, from int) {
 	from = pos
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			into.Name, pos = w.text(buf, next)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			into.Description, pos = w.text(buf, next)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			into.Unit, pos = w.text(buf, next)
 		case tagGauge, tagSum, tagHistogram, tagExponential, tagSummary:
 			if shape != tag {
@@ -100,7 +103,7 @@ func (w *walker) metricFields(buf []byte, pos int) (shape uint64, from int) {
 				return 0, -1
 			}
 			continue
-		case 12<<3 | wireLength:
+		case 12<<3 | wire.LengthType:
 			if w.picks != nil {
 				pos = w.stepOver(buf, next)
 			} else {
@@ -123,12 +126,12 @@ func (w *walker) metricFields(buf []byte, pos int) (shape uint64, from int) {
 // position on: over their data points, or over everything else.
 func (w *walker) eachShape(buf []byte, pos int, shape uint64, points bool) bool {
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != shape {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if points && !w.points(buf[:end], start, shape) || !points && !w.shapeFields(buf[:end], start, shape) {
 			return false
 		}
@@ -148,19 +151,19 @@ func (w *walker) shapeFields(buf []byte, pos int, shape uint64) bool {
 	}
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch {
 		case tag == tagPoint:
 			if pos = w.stepOver(buf, next); pos < 0 {
 				return false
 			}
 			continue
-		case tag == 2<<3|wireVarint && known>>2&1 != 0:
+		case tag == 2<<3|wire.VarintType && known>>2&1 != 0:
 			var n uint64
 			if n, pos = w.varint(buf, next); w.picks == nil {
 				w.b.Metrics[w.metric].Temporality = telemetry.Temporality(upTo(n, uint8(telemetry.Cumulative)))
 			}
-		case tag == 3<<3|wireVarint && known>>3&1 != 0:
+		case tag == 3<<3|wire.VarintType && known>>3&1 != 0:
 			var n uint64
 			if n, pos = w.varint(buf, next); w.picks == nil {
 				w.b.Metrics[w.metric].Monotonic = n != 0
@@ -182,12 +185,12 @@ func (w *walker) shapeFields(buf []byte, pos int, shape uint64) bool {
 func (w *walker) points(buf []byte, pos int, shape uint64) bool {
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagPoint {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		done := w.picked(at, end)
 		if !done {
 			w.why, w.count = problem{}, 0

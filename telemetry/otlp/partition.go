@@ -4,6 +4,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // PartitionOfTrace returns the partition of the spans of a trace: FNV-1a of the
@@ -44,15 +45,15 @@ func (w *walker) resourcePartition() int32 {
 // It stops where the resource is broken, which is found elsewhere.
 func hashAttributes(buf []byte, pos int) (sum uint64) {
 	for pos >= 0 && pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if next < 0 {
 			break
 		}
-		if tag != 1<<3|wireLength {
+		if tag != 1<<3|wire.LengthType {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if end < 0 {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // pointFields is what the shapes of data points have in common while they are
@@ -39,12 +40,12 @@ func (w *walker) finishPoint(buf []byte, p *pointFields, tag uint64, into *telem
 	into.Attrs = telemetry.Range{Start: p.attrs, End: uint32(len(w.b.Attrs))}
 	if pos := p.firstExemplar; pos >= 0 {
 		for pos < len(buf) {
-			t, next := uvarint(buf, pos)
+			t, next := wire.Uvarint(buf, pos)
 			if t != tag {
 				pos = skip(buf, next, t)
 				continue
 			}
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if !w.exemplar(buf[:end], start) {
 				return false
 			}
@@ -70,22 +71,22 @@ func (w *walker) exemplar(buf []byte, pos int) bool {
 	w.count = 0
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			time, pos = w.fixed(buf, next)
-		case 3<<3 | wireFixed64:
+		case 3<<3 | wire.Fixed64Type:
 			e.IsInt, e.Int = false, 0
 			e.Value, pos = w.double(buf, next)
-		case 4<<3 | wireLength:
+		case 4<<3 | wire.LengthType:
 			_, pos = w.spanID(buf, next, &e.SpanID)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			_, pos = w.traceID(buf, next, &e.TraceID)
-		case 6<<3 | wireFixed64:
+		case 6<<3 | wire.Fixed64Type:
 			var n uint64
 			n, pos = w.fixed(buf, next)
 			e.IsInt, e.Int, e.Value = true, int64(n), float64(int64(n))
-		case 7<<3 | wireLength:
+		case 7<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
 		default:
 			pos = w.other(buf, at, next, tag, 1<<2|1<<3|1<<4|1<<5|1<<6|1<<7)
@@ -116,25 +117,25 @@ func (w *walker) number(buf []byte, field, pos int) bool {
 		at := pos
 		tag, next := uint64(buf[pos]), pos+1
 		if tag >= 0x80 {
-			tag, next = uvarintLong(buf, pos)
+			tag, next = wire.UvarintLong(buf, pos)
 		}
 		switch tag {
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			p.start, pos = w.fixed(buf, next)
-		case 3<<3 | wireFixed64:
+		case 3<<3 | wire.Fixed64Type:
 			p.time, pos = w.fixed(buf, next)
-		case 4<<3 | wireFixed64:
+		case 4<<3 | wire.Fixed64Type:
 			n.IsInt, n.Int = false, 0
 			n.Value, pos = w.double(buf, next)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			pos = p.exemplar(w, buf, at, next)
-		case 6<<3 | wireFixed64:
+		case 6<<3 | wire.Fixed64Type:
 			var v uint64
 			v, pos = w.fixed(buf, next)
 			n.IsInt, n.Int, n.Value = true, int64(v), float64(int64(v))
-		case 7<<3 | wireLength:
+		case 7<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 8<<3 | wireVarint:
+		case 8<<3 | wire.VarintType:
 			p.flags, pos = w.uint32(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<2|1<<3|1<<4|1<<5|1<<6|1<<7|1<<8)
@@ -143,7 +144,7 @@ func (w *walker) number(buf []byte, field, pos int) bool {
 			return false
 		}
 	}
-	if !w.finishPoint(buf, &p, 5<<3|wireLength, &n.Point) {
+	if !w.finishPoint(buf, &p, 5<<3|wire.LengthType, &n.Point) {
 		return false
 	}
 	if w.settle(field, len(buf)) {
@@ -161,21 +162,21 @@ func (w *walker) summary(buf []byte, field, pos int) bool {
 	quantiles := uint32(len(w.b.Floats))
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			p.start, pos = w.fixed(buf, next)
-		case 3<<3 | wireFixed64:
+		case 3<<3 | wire.Fixed64Type:
 			p.time, pos = w.fixed(buf, next)
-		case 4<<3 | wireFixed64:
+		case 4<<3 | wire.Fixed64Type:
 			s.Count, pos = w.fixed(buf, next)
-		case 5<<3 | wireFixed64:
+		case 5<<3 | wire.Fixed64Type:
 			s.Sum, pos = w.double(buf, next)
-		case 6<<3 | wireLength:
+		case 6<<3 | wire.LengthType:
 			pos = w.quantile(buf, next)
-		case 7<<3 | wireLength:
+		case 7<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 8<<3 | wireVarint:
+		case 8<<3 | wire.VarintType:
 			p.flags, pos = w.uint32(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<2|1<<3|1<<4|1<<5|1<<6|1<<7|1<<8)
@@ -200,7 +201,7 @@ func (w *walker) summary(buf []byte, field, pos int) bool {
 // quantile reads a ValueAtQuantile and returns the position after it, -1 where
 // it is broken.
 func (w *walker) quantile(buf []byte, pos int) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return w.malformed(pos, badLength)
 	}
@@ -208,11 +209,11 @@ func (w *walker) quantile(buf []byte, pos int) int {
 	var quantile, value float64
 	for pos = start; pos < end; {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireFixed64:
+		case 1<<3 | wire.Fixed64Type:
 			quantile, pos = w.double(buf, next)
-		case 2<<3 | wireFixed64:
+		case 2<<3 | wire.Fixed64Type:
 			value, pos = w.double(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<1|1<<2)

@@ -1,6 +1,9 @@
 package otlp
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // unknownService is the service of a resource that does not name its own, as
 // the OpenTelemetry resource conventions have it.
@@ -10,13 +13,13 @@ const unknownService = "unknown_service"
 func (w *walker) resourceMessage(buf []byte, pos int) bool {
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 2<<3 | wireVarint:
+		case 2<<3 | wire.VarintType:
 			w.b.Resources[w.resource].DroppedAttrs, pos = w.uint32(buf, next)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			pos = w.entityRef(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<1|1<<2|1<<3)
@@ -31,15 +34,15 @@ func (w *walker) resourceMessage(buf []byte, pos int) bool {
 // entityRef checks an EntityRef, of which nothing is kept, and returns the
 // position after it, -1 where it is broken.
 func (w *walker) entityRef(buf []byte, pos int) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return w.malformed(pos, badLength)
 	}
 	for pos = start; pos >= 0 && pos < end; {
 		at := pos
-		tag, next := uvarint(buf[:end], pos)
+		tag, next := wire.Uvarint(buf[:end], pos)
 		switch tag {
-		case 1<<3 | wireLength, 2<<3 | wireLength, 3<<3 | wireLength, 4<<3 | wireLength:
+		case 1<<3 | wire.LengthType, 2<<3 | wire.LengthType, 3<<3 | wire.LengthType, 4<<3 | wire.LengthType:
 			pos = w.stepOver(buf[:end], next)
 		default:
 			pos = w.other(buf[:end], at, next, tag, 1<<1|1<<2|1<<3|1<<4)
@@ -76,16 +79,16 @@ func (w *walker) finishResource(attrs uint32) {
 func (w *walker) scopeMessage(buf []byte, pos int) bool {
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		s := &w.b.Scopes[w.scope]
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			s.Name, pos = w.text(buf, next)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			s.Version, pos = w.text(buf, next)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 4<<3 | wireVarint:
+		case 4<<3 | wire.VarintType:
 			s.DroppedAttrs, pos = w.uint32(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<1|1<<2|1<<3|1<<4)

@@ -1,10 +1,13 @@
 package otlp
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 const (
-	tagSpanEvent = 11<<3 | wireLength
-	tagSpanLink  = 13<<3 | wireLength
+	tagSpanEvent = 11<<3 | wire.LengthType
+	tagSpanLink  = 13<<3 | wire.LengthType
 
 	knownSpan = 1<<17 - 1<<1 // 1 to 16
 )
@@ -26,49 +29,49 @@ func (w *walker) span(buf []byte, field, pos int) bool {
 		at := pos
 		tag, next := uint64(buf[pos]), pos+1
 		if tag >= 0x80 {
-			tag, next = uvarintLong(buf, pos)
+			tag, next = wire.UvarintLong(buf, pos)
 		}
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			traceID, pos = w.traceID(buf, next, &s.TraceID)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			spanID, pos = w.spanID(buf, next, &s.SpanID)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			s.TraceState, pos = w.text(buf, next)
-		case 4<<3 | wireLength:
+		case 4<<3 | wire.LengthType:
 			_, pos = w.spanID(buf, next, &s.ParentID)
-		case 5<<3 | wireLength:
+		case 5<<3 | wire.LengthType:
 			s.Name, pos = w.text(buf, next)
-		case 6<<3 | wireVarint:
+		case 6<<3 | wire.VarintType:
 			var n uint64
 			n, pos = w.varint(buf, next)
 			s.Kind = upTo(n, 5)
-		case 7<<3 | wireFixed64:
+		case 7<<3 | wire.Fixed64Type:
 			startTime, pos = w.fixed(buf, next)
-		case 8<<3 | wireFixed64:
+		case 8<<3 | wire.Fixed64Type:
 			endTime, pos = w.fixed(buf, next)
-		case 9<<3 | wireLength:
+		case 9<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 10<<3 | wireVarint:
+		case 10<<3 | wire.VarintType:
 			s.DroppedAttrs, pos = w.uint32(buf, next)
 		case tagSpanEvent:
 			if firstEvent < 0 {
 				firstEvent = at
 			}
 			pos = w.stepOver(buf, next)
-		case 12<<3 | wireVarint:
+		case 12<<3 | wire.VarintType:
 			s.DroppedEvents, pos = w.uint32(buf, next)
 		case tagSpanLink:
 			if firstLink < 0 {
 				firstLink = at
 			}
 			pos = w.stepOver(buf, next)
-		case 14<<3 | wireVarint:
+		case 14<<3 | wire.VarintType:
 			s.DroppedLinks, pos = w.uint32(buf, next)
-		case 15<<3 | wireLength:
+		case 15<<3 | wire.LengthType:
 			pos = w.status(buf, next, s)
-		case 16<<3 | wireFixed32:
-			if s.Flags, pos = fixed32(buf, next); pos < 0 {
+		case 16<<3 | wire.Fixed32Type:
+			if s.Flags, pos = wire.Fixed32(buf, next); pos < 0 {
 				w.malformed(next, badValue)
 			}
 		default:
@@ -117,7 +120,7 @@ func (w *walker) uint32(buf []byte, pos int) (v uint32, next int) {
 // stepOver returns the position after a length-delimited field, which another
 // pass reads; -1 where it is broken.
 func (w *walker) stepOver(buf []byte, pos int) int {
-	_, end := extentAt(buf, pos)
+	_, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return w.malformed(pos, badLength)
 	}
@@ -126,18 +129,18 @@ func (w *walker) stepOver(buf []byte, pos int) int {
 
 // status merges a Status into the span.
 func (w *walker) status(buf []byte, pos int, s *telemetry.Span) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return w.malformed(pos, badLength)
 	}
 	buf = buf[:end]
 	for pos = start; pos < end; {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			s.StatusMessage, pos = w.text(buf, next)
-		case 3<<3 | wireVarint:
+		case 3<<3 | wire.VarintType:
 			var n uint64
 			n, pos = w.varint(buf, next)
 			s.Status = upTo(n, 2)
@@ -155,12 +158,12 @@ func (w *walker) status(buf []byte, pos int, s *telemetry.Span) int {
 // span's fields were walked over before, so they are whole.
 func (w *walker) spanEvents(buf []byte, pos int) bool {
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagSpanEvent {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if !w.spanEvent(buf[:end], start) {
 			return false
 		}
@@ -176,15 +179,15 @@ func (w *walker) spanEvent(buf []byte, pos int) bool {
 	w.count = 0
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireFixed64:
+		case 1<<3 | wire.Fixed64Type:
 			time, pos = w.fixed(buf, next)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			e.Name, pos = w.text(buf, next)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 4<<3 | wireVarint:
+		case 4<<3 | wire.VarintType:
 			e.DroppedAttrs, pos = w.uint32(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, 1<<1|1<<2|1<<3|1<<4)
@@ -204,12 +207,12 @@ func (w *walker) spanEvent(buf []byte, pos int) bool {
 // spanLinks is spanEvents for links.
 func (w *walker) spanLinks(buf []byte, pos int) bool {
 	for pos < len(buf) {
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagSpanLink {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if !w.spanLink(buf[:end], start) {
 			return false
 		}
@@ -225,20 +228,20 @@ func (w *walker) spanLink(buf []byte, pos int) bool {
 	w.count = 0
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
-		case 1<<3 | wireLength:
+		case 1<<3 | wire.LengthType:
 			_, pos = w.traceID(buf, next, &l.TraceID)
-		case 2<<3 | wireLength:
+		case 2<<3 | wire.LengthType:
 			_, pos = w.spanID(buf, next, &l.SpanID)
-		case 3<<3 | wireLength:
+		case 3<<3 | wire.LengthType:
 			l.TraceState, pos = w.text(buf, next)
-		case 4<<3 | wireLength:
+		case 4<<3 | wire.LengthType:
 			pos = w.attributes(buf, next, byte(tag))
-		case 5<<3 | wireVarint:
+		case 5<<3 | wire.VarintType:
 			l.DroppedAttrs, pos = w.uint32(buf, next)
-		case 6<<3 | wireFixed32:
-			if l.Flags, pos = fixed32(buf, next); pos < 0 {
+		case 6<<3 | wire.Fixed32Type:
+			if l.Flags, pos = wire.Fixed32(buf, next); pos < 0 {
 				w.malformed(next, badValue)
 			}
 		default:

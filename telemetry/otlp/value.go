@@ -1,22 +1,25 @@
 package otlp
 
-import "github.com/goshawk-observability/goshawk/telemetry"
+import (
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // Tags of KeyValue, AnyValue, ArrayValue and KeyValueList.
 const (
-	tagKey      = 1<<3 | wireLength
-	tagKeyValue = 2<<3 | wireLength
+	tagKey      = 1<<3 | wire.LengthType
+	tagKeyValue = 2<<3 | wire.LengthType
 
-	tagString = 1<<3 | wireLength
-	tagBool   = 2<<3 | wireVarint
-	tagInt    = 3<<3 | wireVarint
-	tagDouble = 4<<3 | wireFixed64
-	tagArray  = 5<<3 | wireLength
-	tagMap    = 6<<3 | wireLength
-	tagBytes  = 7<<3 | wireLength
-	tagIndex  = 8<<3 | wireVarint // string_value_strindex
+	tagString = 1<<3 | wire.LengthType
+	tagBool   = 2<<3 | wire.VarintType
+	tagInt    = 3<<3 | wire.VarintType
+	tagDouble = 4<<3 | wire.Fixed64Type
+	tagArray  = 5<<3 | wire.LengthType
+	tagMap    = 6<<3 | wire.LengthType
+	tagBytes  = 7<<3 | wire.LengthType
+	tagIndex  = 8<<3 | wire.VarintType // string_value_strindex
 
-	tagValues = 1<<3 | wireLength // of ArrayValue and KeyValueList
+	tagValues = 1<<3 | wire.LengthType // of ArrayValue and KeyValueList
 
 	knownKeyValue = 1<<1 | 1<<2 | 1<<3
 	knownAnyValue = 1<<1 | 1<<2 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<7 | 1<<8
@@ -24,7 +27,7 @@ const (
 
 // varint reads a varint field's value; next is -1 where it is broken.
 func (w *walker) varint(buf []byte, pos int) (v uint64, next int) {
-	v, next = uvarint(buf, pos)
+	v, next = wire.Uvarint(buf, pos)
 	if next < 0 {
 		w.malformed(pos, badValue)
 	}
@@ -33,7 +36,7 @@ func (w *walker) varint(buf []byte, pos int) (v uint64, next int) {
 
 // fixed reads a fixed64 field's value; next is -1 where it is broken.
 func (w *walker) fixed(buf []byte, pos int) (v uint64, next int) {
-	v, next = fixed64(buf, pos)
+	v, next = wire.Fixed64(buf, pos)
 	if next < 0 {
 		w.malformed(pos, badValue)
 	}
@@ -42,7 +45,7 @@ func (w *walker) fixed(buf []byte, pos int) (v uint64, next int) {
 
 // text reads a string field; next is -1 where it is broken.
 func (w *walker) text(buf []byte, pos int) (s string, next int) {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return "", w.malformed(pos, badLength)
 	}
@@ -81,7 +84,7 @@ func (o *occurrences) add(p []byte) {
 // anyValue reads a field of type AnyValue into v and returns the position after
 // it, -1 where it is broken. When the message has ended, mergedValue must follow.
 func (w *walker) anyValue(buf []byte, pos, limit int, seen *occurrences, v *telemetry.Value) int {
-	start, end := extentAt(buf, pos)
+	start, end := wire.Extent(buf, pos)
 	if end < 0 {
 		return w.malformed(pos, badLength)
 	}
@@ -100,7 +103,7 @@ func (w *walker) mergedValue(limit int, seen *occurrences, v *telemetry.Value) b
 // value reads an AnyValue. Arrays and maps are checked and kept as they are.
 func (w *walker) value(buf []byte, pos, limit int, v *telemetry.Value) bool {
 	if pos < len(buf) && buf[pos] == tagString {
-		if start, end := extentAt(buf, pos+1); end == len(buf) { // as nearly always
+		if start, end := wire.Extent(buf, pos+1); end == len(buf) { // as nearly always
 			*v = telemetry.Value{Kind: telemetry.KindString, Str: w.string(buf[start:], limit)}
 			return true
 		}
@@ -111,10 +114,10 @@ func (w *walker) value(buf []byte, pos, limit int, v *telemetry.Value) bool {
 	var entries int        // of the map that came last
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagString, tagBytes:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false
@@ -138,7 +141,7 @@ func (w *walker) value(buf []byte, pos, limit int, v *telemetry.Value) bool {
 			v.Kind = telemetry.KindDouble
 			v.Num, pos = w.fixed(buf, next)
 		case tagArray, tagMap:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false
@@ -191,14 +194,14 @@ func (w *walker) nested(buf []byte, pos, limit, depth int, isMap bool, entries *
 	}
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagValues {
 			if pos = w.other(buf, at, next, tag, 1<<1); pos < 0 {
 				return false
 			}
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if end < 0 {
 			w.malformed(next, badLength)
 			return false
@@ -224,10 +227,10 @@ func (w *walker) nested(buf []byte, pos, limit, depth int, isMap bool, entries *
 func (w *walker) nestedEntry(buf []byte, pos, limit, depth int) bool {
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagKey, tagKeyValue:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false
@@ -238,7 +241,7 @@ func (w *walker) nestedEntry(buf []byte, pos, limit, depth int) bool {
 				return false
 			}
 			pos = end
-		case 3<<3 | wireVarint:
+		case 3<<3 | wire.VarintType:
 			_, pos = w.varint(buf, next)
 		default:
 			pos = w.other(buf, at, next, tag, knownKeyValue)
@@ -256,10 +259,10 @@ func (w *walker) nestedValue(buf []byte, pos, limit, depth int) bool {
 	entries := 0
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagString, tagBytes:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false
@@ -271,7 +274,7 @@ func (w *walker) nestedValue(buf []byte, pos, limit, depth int) bool {
 		case tagDouble:
 			_, pos = w.fixed(buf, next)
 		case tagArray, tagMap:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // walker walks over one request: the wrappers for resources and scopes, and the
@@ -99,14 +100,14 @@ func (w *walker) request(buf []byte) bool {
 	}
 	for pos := 0; pos < len(buf); {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagRepeatedFirst {
 			if pos = w.other(buf, at, next, tag, 1<<1); pos < 0 {
 				return false
 			}
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if end < 0 {
 			w.malformed(next, badLength)
 			return false
@@ -123,10 +124,10 @@ func (w *walker) request(buf []byte) bool {
 // Tags of the wrappers: the resources of a request, and the resource, the
 // children and the schema URL of ResourceLogs, ScopeLogs and their likes.
 const (
-	tagRepeatedFirst = 1<<3 | wireLength
-	tagHeader        = 1<<3 | wireLength
-	tagChild         = 2<<3 | wireLength
-	tagSchemaURL     = 3<<3 | wireLength
+	tagRepeatedFirst = 1<<3 | wire.LengthType
+	tagHeader        = 1<<3 | wire.LengthType
+	tagChild         = 2<<3 | wire.LengthType
+	tagSchemaURL     = 3<<3 | wire.LengthType
 )
 
 // resourceData walks over ResourceLogs, ResourceSpans or ResourceMetrics. The
@@ -152,12 +153,12 @@ func (w *walker) resourceData(buf []byte, at, pos int) bool {
 	w.place.scope = 0
 	for pos < len(buf) {
 		field := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagChild {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		if !w.scopeData(buf[:end], field, start) {
 			return false
 		}
@@ -199,13 +200,13 @@ func (w *walker) scopeData(buf []byte, at, pos int) bool {
 		field := pos
 		tag, next := uint64(buf[pos]), pos+1
 		if tag >= 0x80 {
-			tag, next = uvarintLong(buf, pos)
+			tag, next = wire.UvarintLong(buf, pos)
 		}
 		if tag != tagChild {
 			pos = skip(buf, next, tag)
 			continue
 		}
-		start, end := extentAt(buf, next)
+		start, end := wire.Extent(buf, next)
 		done := false
 		switch w.signal {
 		case telemetry.Logs:
@@ -233,16 +234,16 @@ func (w *walker) header(buf []byte, pos int) bool {
 	w.count = 0
 	for pos < len(buf) {
 		at := pos
-		tag, next := uvarint(buf, pos)
+		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagChild:
-			if _, pos = extentAt(buf, next); pos < 0 {
+			if _, pos = wire.Extent(buf, next); pos < 0 {
 				w.malformed(next, badLength)
 				return false
 			}
 			continue
 		case tagHeader:
-			start, end := extentAt(buf, next)
+			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
 				return false
@@ -308,7 +309,7 @@ const (
 func (w *walker) other(buf []byte, at, pos int, tag uint64, known uint32) int {
 	number := tag >> 3
 	switch {
-	case pos < 0 || number == 0 || number > maxFieldNumber:
+	case pos < 0 || number == 0 || number > wire.MaxFieldNumber:
 		return w.malformed(at, badTag)
 	case number < 32 && known>>number&1 != 0:
 		return w.malformed(at, badType)

@@ -1,6 +1,10 @@
 package otlp
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
+)
 
 // write sets the value of every piece: a view of the body where it is one
 // extent of it, else a request written to the cutter's buffer.
@@ -89,7 +93,7 @@ func (c *cutter) writeHead(body, dst []byte, pos int, o openNode) int {
 		copy(dst[pos:], body[c.heads[i].start:c.heads[i].end])
 	}
 	size := o.end - pos
-	pos -= uvarintLen(size)
+	pos -= wire.UvarintLen(uint64(size))
 	binary.PutUvarint(dst[pos:], uint64(size))
 	pos--
 	dst[pos] = n.tag

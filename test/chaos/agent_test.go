@@ -20,13 +20,7 @@ func TestFreshMachine(t *testing.T) {
 			"system_processes_%", "probe_success",
 		} {
 			query := fmt.Sprintf("SELECT count() FROM samples WHERE metric LIKE '%s' AND time > fromUnixTimestamp64Nano(%d)", metric, since.UnixNano())
-			if err := cluster.Eventually(60*time.Second, func() error {
-				n, err := c.Count(query)
-				if err == nil && n == 0 {
-					err = fmt.Errorf("no row for %s", query)
-				}
-				return err
-			}); err != nil {
+			if err := c.WaitRow(time.Minute, query); err != nil {
 				t.Error(err)
 			}
 		}

@@ -26,13 +26,7 @@ func TestOwnTelemetry(t *testing.T) {
 		"SELECT count() FROM spans WHERE service = 'goshawk' AND name = 'write block to clickhouse'",
 		"SELECT count() FROM samples WHERE metric = 'goshawk_build_info'",
 	} {
-		if err := cluster.Eventually(60*time.Second, func() error {
-			n, err := c.Count(query)
-			if err == nil && n == 0 {
-				err = fmt.Errorf("no row for %s", query)
-			}
-			return err
-		}); err != nil {
+		if err := c.WaitRow(time.Minute, query); err != nil {
 			t.Error(err)
 		}
 	}

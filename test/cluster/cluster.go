@@ -7,15 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -37,6 +33,8 @@ type Options struct {
 	// Agent lets `goshawk up` run an agent, which looks at this machine every
 	// second. Without it only what tests send is in the topics.
 	Agent bool
+	// AgentConfig is what that agent collects instead, as YAML of the collector.
+	AgentConfig string
 	// Args are added to the command line of `goshawk up`.
 	Args []string
 	// Kafka is the bootstrap address of a broker that is used instead of the
@@ -129,18 +127,26 @@ func (c *Cluster) writeConfig() {
 	if c.options.Kafka != "" {
 		brokers = c.Kafka
 	}
+	agentConfig := "[]"
+	if c.options.AgentConfig != "" {
+		path := filepath.Join(c.dir, "collector.yaml")
+		if err := os.WriteFile(path, []byte(c.options.AgentConfig), 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+		agentConfig = fmt.Sprintf("[%q]", path)
+	}
 	text := fmt.Sprintf(`data_dir: %s
 kafka: {brokers: [%q]}
 clickhouse: {addresses: [%q]}
 gateway: {otlp_grpc: %q, otlp_http: %q}
 process: {listen: "127.0.0.1:0"}
 query: {listen: %q}
-agent: {enabled: %t, interval: 1s}
+agent: {enabled: %t, interval: 1s, config: %s}
 embedded:
   kafka: {listen: %q}
   clickhouse: {native_port: %s, http_port: %s}
 %s
-`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.options.Agent, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
+`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.options.Agent, agentConfig, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
 	if c.options.Kafka != "" {
 		text = strings.Replace(text, fmt.Sprintf("  kafka: {listen: %q}\n", c.Kafka), "", 1)
 	}
@@ -254,87 +260,6 @@ func Eventually(patience time.Duration, check func() error) error {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-}
-
-func dial(address string) func() error {
-	return func() error {
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	}
-}
-
-func get(address string) func() error {
-	client := &http.Client{Timeout: 5 * time.Second}
-	return func() error {
-		response, err := client.Get(address)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		if err != nil {
-			return err
-		}
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s: %s", address, response.Status, body)
-		}
-		return nil
-	}
-}
-
-// SQL runs a query through the query service and returns its answer, tab
-// separated, without the last line end.
-func (c *Cluster) SQL(query string) (string, error) {
-	response, err := (&http.Client{Timeout: time.Minute}).Post("http://"+c.Query+"/", "text/plain", strings.NewReader(query))
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return strings.TrimRight(string(body), "\n"), nil
-}
-
-// Count runs a query that answers one number.
-func (c *Cluster) Count(query string) (int64, error) {
-	text, err := c.SQL(query)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(text, 10, 64)
-}
-
-// Admin runs a statement as the user that owns the tables, for tests that
-// damage them on purpose.
-func (c *Cluster) Admin(query string) (string, error) {
-	password, err := os.ReadFile(filepath.Join(c.dir, "data", "clickhouse", "goshawk.password"))
-	if err != nil {
-		return "", err
-	}
-	address := "http://" + c.ClickHouseHTTP + "/?" + url.Values{
-		"user": {"goshawk"}, "password": {strings.TrimSpace(string(password))}, "database": {"goshawk"}, "mutations_sync": {"2"},
-	}.Encode()
-	response, err := http.Post(address, "text/plain", strings.NewReader(query))
-	if err != nil {
-		return "", err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s: %s", response.Status, body)
-	}
-	return strings.TrimRight(string(body), "\n"), nil
 }
 
 // Run runs a goshawk command with the cluster's configuration to its end and

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/test/cluster"
 )
 
@@ -223,16 +223,11 @@ func page(ctx context.Context, address string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	response, err := client.Do(r)
-	if err != nil {
-		return "", err
+	a, err := transporttest.Ask(client, r)
+	if err == nil && a.Status != http.StatusOK {
+		err = fmt.Errorf("%s: %d: %s", address, a.Status, a.Text)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %s", address, response.Status, text)
-	}
-	return string(text), err
+	return a.Text, err
 }
 
 // sumOf adds the values of all series of a metric in the text format.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -29,6 +28,7 @@ import (
 	"github.com/prometheus/prometheus/util/teststorage"
 	v1 "github.com/prometheus/prometheus/web/api/v1"
 
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/test/cluster"
 )
 
@@ -148,16 +148,11 @@ func post(t *testing.T, address string, body []byte) (int, string) {
 	r.Header.Set("Content-Type", "application/x-protobuf")
 	r.Header.Set("Content-Encoding", "snappy")
 	r.Header.Set("X-Prometheus-Remote-Write-Version", "0.1.0")
-	response, err := client.Do(r)
+	a, err := transporttest.Ask(client, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, string(text)
+	return a.Status, a.Text
 }
 
 // answer is what Prometheus's API says.
@@ -191,19 +186,14 @@ func ask(ctx context.Context, server, method, path string, form url.Values) (*an
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	response, err := client.Do(r)
+	response, err := transporttest.Ask(client, r)
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	a := &answer{code: response.StatusCode, text: string(text)}
+	a := &answer{code: response.Status, text: response.Text}
 	if strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
-		if err := json.Unmarshal(text, a); err != nil {
-			return nil, fmt.Errorf("%s: %w in %.300s", address, err, text)
+		if err := json.Unmarshal([]byte(response.Text), a); err != nil {
+			return nil, fmt.Errorf("%s: %w in %.300s", address, err, response.Text)
 		}
 	}
 	return a, nil

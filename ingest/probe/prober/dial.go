@@ -125,6 +125,16 @@ func (d *dialer) dial(ctx context.Context, r *Result, network, hostport string) 
 	return conn, nil
 }
 
+// dialTarget notes a target of the form host:port and connects to it over TCP.
+// It returns the host, too.
+func (d *dialer) dialTarget(ctx context.Context, r *Result, target string) (conn net.Conn, host string, err error) {
+	r.text("network.transport", "tcp")
+	host, port, _ := net.SplitHostPort(target) // dial says what is wrong with it
+	r.server(host, port)
+	conn, err = d.dial(ctx, r, "tcp", target)
+	return conn, host, err
+}
+
 // server notes what was asked for, before any name is looked up.
 func (r *Result) server(host, port string) {
 	r.text("server.address", host)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 // healthServer keeps the traceparent of the last call.
@@ -120,7 +121,7 @@ func TestGRPCFailures(t *testing.T) {
 	}
 
 	release := make(chan struct{})
-	silent := listen(t, "tcp", "127.0.0.1:0", func(net.Conn) { <-release })
+	silent := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(net.Conn) { <-release })
 	defer close(release)
 	m := newModule(t, config("grpc", nil), nil)
 	expect(t, m.Probe(t.Context(), silent, 100*time.Millisecond, false), "timeout", "timeout after 100ms")

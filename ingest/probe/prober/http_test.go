@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func serve(t testing.TB, handle http.HandlerFunc) string {
@@ -218,18 +219,18 @@ func TestHTTPS(t *testing.T) {
 }
 
 func TestHTTPServersThatFail(t *testing.T) {
-	hangUp := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) })
+	hangUp := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)) })
 	if r := run(t, httpConfig(nil), "http://"+hangUp); r.Failure == nil || r.Failure.Type != "connection_closed" {
 		t.Errorf("hanging up: %v", r.Failure)
 	}
-	short := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+	short := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
 		fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nnot a hundred")
 	})
 	r := run(t, httpConfig(nil), short)
 	expect(t, r, "connection_closed", "reading the body")
 	values(t, r, map[string]float64{prober.HTTPStatus: 200, prober.HTTPContentLength: 100, prober.HTTPBodyLength: 13})
-	noHTTP := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+	noHTTP := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
 		fmt.Fprint(conn, "220 mail\r\n")
 	})
@@ -322,9 +323,9 @@ func TestHTTPTargetsWithoutScheme(t *testing.T) {
 
 func TestAddressFamilies(t *testing.T) {
 	both := []netip.Addr{netip.MustParseAddr("::ffff:127.0.0.1"), netip.MustParseAddr("::1")}
-	v6 := listen(t, "tcp6", "[::1]:0", func(net.Conn) {})
+	v6 := transporttest.Listen(t, "tcp6", "[::1]:0", nil)
 	_, port, _ := net.SplitHostPort(v6)
-	v4 := listen(t, "tcp4", "127.0.0.1:"+port, func(net.Conn) {})
+	v4 := transporttest.Listen(t, "tcp4", "127.0.0.1:"+port, nil)
 	_ = v4
 	for name, c := range map[string]struct {
 		prefer   string

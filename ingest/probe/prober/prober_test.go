@@ -134,33 +134,6 @@ func numbers(t testing.TB, r *prober.Result, want map[string]int64) {
 	}
 }
 
-// listen returns a listener whose connections are handled one after another,
-// and closed after that.
-func listen(t testing.TB, network, address string, handle func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			handle(conn)
-			_ = conn.Close()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = l.Close()
-		<-done
-	})
-	return l.Addr().String()
-}
-
 func write(t testing.TB, name string, content []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -219,7 +192,7 @@ func selfSigned(t testing.TB, until time.Time) issued {
 // serveTLS answers handshakes and hangs up.
 func serveTLS(t testing.TB, c issued) string {
 	t.Helper()
-	return listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+	return transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
 		server := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{c.pair}})
 		if server.Handshake() == nil {
 			_, _ = server.Read(make([]byte, 1))

@@ -49,10 +49,7 @@ func (*tcpProber) close()                    {}
 func (p *tcpProber) probe(ctx context.Context, target string, r *Result) error {
 	r.SpanName = "tcp connect"
 	r.measure(TCPDuration, phaseResolve, phaseConnect, phaseTLS, phaseExchange)
-	r.text("network.transport", "tcp")
-	host, port, _ := net.SplitHostPort(target)
-	r.server(host, port)
-	conn, err := p.dialer.dial(ctx, r, "tcp", target)
+	conn, host, err := p.dialer.dialTarget(ctx, r, target)
 	if err != nil {
 		return err
 	}

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func TestTCPConnect(t *testing.T) {
-	v4 := listen(t, "tcp4", "127.0.0.1:0", func(net.Conn) {})
-	v6 := listen(t, "tcp6", "[::1]:0", func(net.Conn) {})
+	v4 := transporttest.Listen(t, "tcp4", "127.0.0.1:0", nil)
+	v6 := transporttest.Listen(t, "tcp6", "[::1]:0", nil)
 	r := run(t, config("tcp", nil), v4)
 	expect(t, r, "", "")
 	values(t, r, map[string]float64{prober.IPProtocol: 4, prober.Lookup: 0})
@@ -45,7 +46,7 @@ func TestTCPRefused(t *testing.T) {
 
 func TestTCPTimeout(t *testing.T) {
 	release := make(chan struct{})
-	address := listen(t, "tcp", "127.0.0.1:0", func(net.Conn) { <-release })
+	address := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(net.Conn) { <-release })
 	t.Cleanup(func() { close(release) })
 	m := newModule(t, config("tcp", func(c *prober.Config) { c.TCP.QueryResponse = []prober.Exchange{{Expect: "hello"}} }), nil)
 	r := m.Probe(t.Context(), address, 50*time.Millisecond, false)
@@ -64,7 +65,7 @@ func TestTCPTimeout(t *testing.T) {
 func TestTCPDialogue(t *testing.T) {
 	c := signed(t)
 	// A mail server, as far as STARTTLS goes.
-	mail := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+	mail := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
 		lines := bufio.NewReader(conn)
 		fmt.Fprintf(conn, "220-welcome\r\n220 mail.example ESMTP ready\r\n")
 		if greeting, _ := lines.ReadString('\n'); greeting != "EHLO mail.example\n" {
@@ -101,7 +102,7 @@ func TestTCPDialogue(t *testing.T) {
 }
 
 func TestTCPLongLine(t *testing.T) {
-	address := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { fmt.Fprint(conn, strings.Repeat("x", 1<<20)) })
+	address := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { fmt.Fprint(conn, strings.Repeat("x", 1<<20)) })
 	r := run(t, config("tcp", func(c *prober.Config) { c.TCP.QueryResponse = []prober.Exchange{{Expect: "y"}} }), address)
 	expect(t, r, "_OTHER", "too long")
 }

@@ -159,10 +159,7 @@ func (*tlsProber) close()                    {}
 func (p *tlsProber) probe(ctx context.Context, target string, r *Result) error {
 	r.SpanName = "tls handshake"
 	r.measure(TLSDuration, phaseResolve, phaseConnect, phaseTLS)
-	r.text("network.transport", "tcp")
-	host, port, _ := net.SplitHostPort(target)
-	r.server(host, port)
-	conn, err := p.dialer.dial(ctx, r, "tcp", target)
+	conn, host, err := p.dialer.dialTarget(ctx, r, target)
 	if err != nil {
 		return err
 	}

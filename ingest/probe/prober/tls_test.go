@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/ingest/probe/prober"
+	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 )
 
 func TestTLS(t *testing.T) {
@@ -68,9 +69,9 @@ func TestTLSFacts(t *testing.T) {
 }
 
 func TestTLSAgainstNoTLS(t *testing.T) {
-	address := listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { _, _ = conn.Write([]byte("220 hello, this is not TLS\r\n")) })
+	address := transporttest.Listen(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { _, _ = conn.Write([]byte("220 hello, this is not TLS\r\n")) })
 	expect(t, run(t, config("tls", nil), address), "tls", "handshake")
-	silent := listen(t, "tcp", "127.0.0.1:0", func(net.Conn) {})
+	silent := transporttest.Listen(t, "tcp", "127.0.0.1:0", nil)
 	r := run(t, config("tls", nil), silent)
 	if r.Failure == nil || r.Failure.Type != "connection_closed" {
 		t.Errorf("a server that hangs up: %v", r.Failure)

@@ -1,4 +1,5 @@
-// Package observetest keeps what is logged, for tests that look at it.
+// Package observetest keeps what is logged, for tests that look at it, and tells
+// what benchmarks have used.
 package observetest
 
 import (

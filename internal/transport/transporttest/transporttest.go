@@ -1,4 +1,5 @@
-// Package transporttest makes certificates for tests.
+// Package transporttest has what tests need at both ends of a connection:
+// certificates, listeners, and a client that reads answers whole.
 package transporttest
 
 import (

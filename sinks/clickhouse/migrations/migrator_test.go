@@ -14,8 +14,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -27,15 +26,7 @@ func TestMain(m *testing.M) {
 
 func connect(t *testing.T) driver.Conn {
 	t.Helper()
-	e := enginetest.Start(t)
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
-	conn, err := clickhouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
+	return clickhousetest.Open(t, enginetest.Start(t))
 }
 
 func newMigrator(t *testing.T, conn driver.Conn, database string) *Migrator {
