@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
@@ -31,15 +32,18 @@ const (
 )
 
 // promqlShapes are the queries that are measured.
-var promqlShapes = []struct{ name, query string }{
-	{"selector, 1 instance", `node_cpu_seconds_total{instance="host-0003:9100"}`},
-	{"selector, 500 series", `node_memory_bytes`},
-	{"rate, 1 instance", `rate(node_cpu_seconds_total{instance="host-0003:9100"}[5m])`},
-	{"sum by rate, 1,000 series", `sum by (mode) (rate(node_cpu_seconds_total[5m]))`},
-	{"avg, 500 series", `avg by (datacenter) (node_memory_bytes)`},
-	{"max_over_time, 500 series", `max by (instance) (max_over_time(node_memory_bytes[5m]))`},
-	{"histogram_quantile, 500 buckets", `histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))`},
-	{"topk, 1,000 series", `topk(5, rate(node_cpu_seconds_total[5m]))`},
+var promqlShapes = []struct {
+	name, query string
+	aggregates  bool
+}{
+	{"selector, 1 instance", `node_cpu_seconds_total{instance="host-0003:9100"}`, false},
+	{"selector, 500 series", `node_memory_bytes`, false},
+	{"rate, 1 instance", `rate(node_cpu_seconds_total{instance="host-0003:9100"}[5m])`, false},
+	{"sum by rate, 1,000 series", `sum by (mode) (rate(node_cpu_seconds_total[5m]))`, true},
+	{"avg, 500 series", `avg by (datacenter) (node_memory_bytes)`, true},
+	{"max_over_time, 500 series", `max by (instance) (max_over_time(node_memory_bytes[5m]))`, true},
+	{"histogram_quantile, 500 buckets", `histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))`, true},
+	{"topk, 1,000 series", `topk(5, rate(node_cpu_seconds_total[5m]))`, true},
 }
 
 // runPromQL asks goshawk and a Prometheus on this machine, in turn, the same of
@@ -60,6 +64,8 @@ func runPromQL(ctx context.Context, e *env) ([]measurement, error) {
 		}
 		urls := [2]string{"http://" + cl.Query, server.URL}
 		var measured []measurement
+		ratios := map[string][]float64{}
+		var dayAggregations []float64
 		for _, shape := range promqlShapes {
 			for _, span := range []struct {
 				name         string
@@ -72,12 +78,24 @@ func runPromQL(ctx context.Context, e *env) ([]measurement, error) {
 				what := shape.name + ", " + span.name
 				ratio := medians[0] / medians[1]
 				fmt.Fprintf(e.log, "%-11s %-50s %8.1f ms, Prometheus %8.1f ms, ratio %.2f\n", "promql", what, medians[0], medians[1], ratio)
+				ratios[span.name] = append(ratios[span.name], ratio)
+				if shape.aggregates && span.length > time.Hour {
+					dayAggregations = append(dayAggregations, ratio)
+				}
 				measured = append(measured,
 					measurement{What: what, Value: medians[0], Unit: "ms", Note: "median"},
 					measurement{What: what + ", Prometheus", Value: medians[1], Unit: "ms", Note: "median"},
 					measurement{What: what + ", ratio", Value: ratio, Unit: "x"})
 			}
 		}
+		var all []float64
+		for _, span := range slices.Sorted(maps.Keys(ratios)) {
+			all = append(all, ratios[span]...)
+			measured = append(measured, measurement{What: "all queries, " + span + ", ratio", Value: medianOf(ratios[span]), Unit: "x", Note: "median"})
+		}
+		measured = append(measured,
+			measurement{What: "all queries, ratio", Value: medianOf(all), Unit: "x", Limit: 1.5, Note: "median"},
+			measurement{What: "aggregations, 24 h by 60 s, ratio", Value: medianOf(dayAggregations), Unit: "x", Limit: 1, Note: "median"})
 		bytes, err := cl.Count("SELECT sum(bytes_on_disk) FROM system.parts WHERE active AND table IN ('samples', 'series') FORMAT TabSeparated")
 		if err != nil {
 			return nil, err
@@ -114,10 +132,15 @@ func askInTurn(ctx context.Context, servers [2]string, query string, end time.Ti
 		}
 	}
 	for i := range took {
-		slices.Sort(took[i])
-		medians[i] = took[i][len(took[i])/2]
+		medians[i] = medianOf(took[i])
 	}
 	return medians, nil
+}
+
+// medianOf sorts the figures and returns the middle one.
+func medianOf(figures []float64) float64 {
+	slices.Sort(figures)
+	return figures[len(figures)/2]
 }
 
 // askPromQL asks one query and returns how long the answer took and how many
@@ -261,8 +284,16 @@ func promqlSources() []*promqlSource {
 		default:
 			n := at - 75
 			labels = append(labels, [2]string{"__name__", "http_request_duration_seconds_bucket"}, [2]string{"handler", strconv.Itoa(n / 10)}, [2]string{"le", bounds[n%10]})
-			s.value = float64(1000 * (n%10 + 1))
-			s.next = func(v float64) float64 { return v + float64(random.IntN(2*(n%10)+2)) }
+			// The buckets of a histogram count the same requests: their random
+			// numbers are the same.
+			requests := rand.New(rand.NewPCG(uint64(instance), uint64(n/10)))
+			within := float64(n%10+1) / float64(len(bounds))
+			var total float64
+			s.value = 0
+			s.next = func(float64) float64 {
+				total += float64(requests.IntN(40))
+				return math.Floor(total * within)
+			}
 		}
 		slices.SortFunc(labels, func(a, b [2]string) int { return bytes.Compare([]byte(a[0]), []byte(b[0])) })
 		for _, l := range labels {
