@@ -67,7 +67,12 @@ func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
 	if err := ensureExactlyOnce(ctx, s, conn, o.Log); err != nil || ctx.Err() != nil {
 		return err
 	}
-	runner, err := newRunner(s, o, client, topic.NewProducer(client, producer), conn)
+	columns, err := clickhouse.OpenColumns(s.ClickHouse)
+	if err != nil {
+		return err
+	}
+	defer columns.Close()
+	runner, err := newRunner(s, o, client, topic.NewProducer(client, producer), conn, columns)
 	if err != nil {
 		return err
 	}
@@ -91,7 +96,7 @@ func ensureExactlyOnce(ctx context.Context, s Settings, conn clickhouse.Conn, lo
 }
 
 // newRunner puts the pipelines of all signals together.
-func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn clickhouse.Conn) (*pipeline.Runner, error) {
+func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn clickhouse.Conn, columns *clickhouse.Columns) (*pipeline.Runner, error) {
 	registry, err := processors.Registry()
 	if err != nil {
 		return nil, err
@@ -108,9 +113,16 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 			return nil, fmt.Errorf("pipelines.%s.%w", signal, err)
 		}
 		name := s.Topics.Of(signal)
-		consumer, err := consumers.Consumer(s.group(signal), name, signal, p.Source)
-		if err != nil {
+		var consumer pipeline.Consumer
+		if consumer, err = consumers.Consumer(s.group(signal), name, signal, p.Source); err != nil {
 			return nil, err
+		}
+		if signal == telemetry.Metrics && s.Sinks.Rollup.Enabled {
+			job := newRollupJob(s, o.Log, conn, columns, o.Registry)
+			consumer = beside{consumer, func(ctx context.Context) {
+				defer o.Repanic()
+				job.Run(ctx)
+			}}
 		}
 		runner.Pipelines = append(runner.Pipelines, pipeline.Pipeline{
 			Name: signal.String(), Topic: name, Consumer: consumer,

@@ -25,6 +25,7 @@ import (
 	"github.com/goshawk-observability/goshawk/processors"
 	"github.com/goshawk-observability/goshawk/query"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
+	"github.com/goshawk-observability/goshawk/sinks/rollup"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -73,6 +74,7 @@ type ProcessSettings struct {
 // SinksSettings are those of the sinks, the same for all pipelines.
 type SinksSettings struct {
 	ClickHouse chsink.Config `yaml:"clickhouse"`
+	Rollup     rollup.Config `yaml:"rollup"`
 }
 
 // dialect says where the tables are.
@@ -113,7 +115,7 @@ func defaultSettings() Settings {
 		RemoteWrite: remotewrite.DefaultConfig(),
 		Process:     ProcessSettings{Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered},
 		Pipelines:   PipelinesSettings{Logs: perSignal, Spans: perSignal, Metrics: perSignal},
-		Sinks:       SinksSettings{ClickHouse: chsink.DefaultConfig()},
+		Sinks:       SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig()},
 		Query:       query.DefaultConfig(),
 		Embedded:    EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
 		Observe:     observe.DefaultConfig(),
@@ -135,6 +137,7 @@ func (s *Settings) Validate() error {
 		resolved.Agent.Validate(),
 		resolved.RemoteWrite.Validate(),
 		resolved.Sinks.ClickHouse.Validate(),
+		resolved.Sinks.Rollup.Validate(),
 		resolved.Query.Validate(),
 		resolved.Embedded.Kafka.Validate(),
 		resolved.Embedded.ClickHouse.Validate(),
@@ -213,6 +216,7 @@ func (s *Settings) resolveAddresses() {
 		s.ClickHouse.Addresses = []string{net.JoinHostPort(e.ClickHouse.Listen, strconv.Itoa(e.ClickHouse.NativePort))}
 	}
 	s.Gateway.Topics = s.Topics
+	s.Query.PromQL.Topic = s.Topics.Of(telemetry.Metrics)
 	if inside {
 		s.Query.SQL.HTTPAddresses = []string{net.JoinHostPort(e.ClickHouse.Listen, strconv.Itoa(e.ClickHouse.HTTPPort))}
 	}

@@ -179,7 +179,8 @@ func (u *up) runRoles(ctx context.Context, supervisor *supervise.Supervisor) err
 				return nil
 			}
 			_, err := shop.Run(ctx, shop.Options{
-				Endpoint: "http://" + addresses.HTTP.String(), Rate: demoRate, Seed: 1, Incidents: "default", Quiet: true,
+				// Each run has trace ids of its own: the store may keep earlier ones.
+				Endpoint: "http://" + addresses.HTTP.String(), Rate: demoRate, Seed: uint64(time.Now().UnixNano()), Incidents: "default", Quiet: true,
 				Truth: u.settings.DataDir + "/demo-incidents.jsonl",
 			})
 			if ctx.Err() != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -17,7 +16,6 @@ import (
 	"github.com/prometheus/common/route"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/model/labels"
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
@@ -47,6 +45,7 @@ const (
 
 // New makes the API. Version is what status/buildinfo says.
 func New(cfg Config, store *Store, version string, reg prometheus.Registerer, log *slog.Logger) *API {
+	reg.MustRegister(store.rolled)
 	a := &API{cfg: cfg, store: store, engine: newEngine(cfg, prometheus.WrapRegistererWithPrefix("goshawk_query_", reg), log), log: log, start: time.Now()}
 	api := v1.NewAPI(
 		a.engine, store, nil, nil, store,
@@ -152,20 +151,4 @@ type chunkQuerier struct{ querier }
 
 func (q *chunkQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
 	return storage.NewSeriesSetToChunkSet(q.querier.Select(ctx, sorted, hints, matchers...))
-}
-
-// unavailable reports whether an error says that ClickHouse does not answer.
-func unavailable(err error) bool {
-	var network *net.OpError
-	return errors.As(err, &network)
-}
-
-// InstantQuery evaluates a query at a time, for callers in this process.
-func (a *API) InstantQuery(ctx context.Context, query string, at time.Time) *promql.Result {
-	q, err := a.engine.NewInstantQuery(ctx, a.store, nil, query, at)
-	if err != nil {
-		return &promql.Result{Err: err}
-	}
-	defer q.Close()
-	return q.Exec(ctx)
 }

@@ -29,8 +29,14 @@ type Config struct {
 	// UseStartTimestamps lets functions of counters know resets by the start
 	// times of points, which Prometheus does not do by default either.
 	UseStartTimestamps bool `yaml:"use_start_timestamps"`
+	// Rollups lets queries over long ranges read rollups instead of samples where
+	// the answer is the same.
+	Rollups bool `yaml:"rollups"`
 	// ExperimentalFunctions lets queries use what Prometheus calls experimental.
 	ExperimentalFunctions bool `yaml:"experimental_functions"`
+	// Topic is that of metrics, which all roles share; the ledger says of it what
+	// came after days were rolled up.
+	Topic string `yaml:"-"`
 }
 
 // DefaultConfig has the limits of a Prometheus server.
@@ -43,6 +49,8 @@ func DefaultConfig() Config {
 		MaxSeries:   200_000,
 		SeriesCache: 5 * time.Second,
 		MaxMemory:   2 << 30,
+		Rollups:     true,
+		Topic:       "otlp_metrics",
 	}
 }
 

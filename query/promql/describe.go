@@ -55,7 +55,7 @@ func (s *Store) allValues(ctx context.Context, in span, label string) (map[strin
 func (s *Store) distinct(ctx context.Context, in span, expression, text string) (map[string]struct{}, error) {
 	var out output
 	var values proto.ColStr
-	c := seriesCondition(tenantOf(ctx), in.from, in.to, nil, withSamples)
+	c := seriesCondition(tenantOf(ctx), in, nil, withSamples)
 	if text != "" {
 		expression = fmt.Sprintf(expression, c.text(text))
 	}
@@ -81,7 +81,7 @@ func (s *Store) metricShapes(ctx context.Context, in span, add func(name string,
 	out.add("CAST(prometheus_name, 'String')", &names)
 	out.add("toUInt8(kind)", &kinds)
 	out.add("toUInt8(protocol)", &protocols)
-	c := seriesCondition(tenantOf(ctx), in.from, in.to, nil, withSamples)
+	c := seriesCondition(tenantOf(ctx), in, nil, withSamples)
 	text := "SELECT DISTINCT " + out.columns() + " FROM " + s.table(tables.Series) + " WHERE " + c.where()
 	err := s.read(ctx, text, c.parameters, out.result, func() error {
 		for i := range names.Rows() {

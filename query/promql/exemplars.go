@@ -36,10 +36,11 @@ type exemplarQuerier struct {
 // matchers, in the order of labels and times. Those of a histogram with explicit
 // bounds come once, without le: a point does not say to which bucket they belong.
 func (q *exemplarQuerier) Select(start, end int64, lists ...[]*labels.Matcher) ([]exemplar.QueryResult, error) {
+	in := span{start, end}
 	found := map[uint64]labels.Labels{}
 	var w wanted
 	for _, matchers := range lists {
-		views, err := q.store.find(q.ctx, start, end, matchers, withExemplars)
+		views, err := q.store.find(q.ctx, in, matchers, withExemplars)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +56,7 @@ func (q *exemplarQuerier) Select(start, end int64, lists ...[]*labels.Matcher) (
 		return []exemplar.QueryResult{}, nil
 	}
 	byLabels := map[uint64]*exemplar.QueryResult{}
-	err := q.store.exemplars(q.ctx, &w, span{start, end}, func(fingerprint uint64, e exemplar.Exemplar) {
+	err := q.store.exemplars(q.ctx, &w, in, func(fingerprint uint64, e exemplar.Exemplar) {
 		l, ok := found[fingerprint]
 		if !ok {
 			return

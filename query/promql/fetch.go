@@ -38,18 +38,23 @@ func (w *wanted) add(row *stored) {
 // every series of the metrics is read, and those that nobody wants are left out
 // here: that is less work than to look each row up, where few are unwanted.
 func (w *wanted) condition(tenant string, s span, all bool) condition {
-	c := pointCondition(tenant, w.metrics, s.from, s.to)
+	c := pointCondition(tenant, w.metrics, s)
 	if !all {
-		var list strings.Builder
-		for i, f := range w.fingerprints {
-			if i > 0 {
-				list.WriteByte(',')
-			}
-			list.WriteString(strconv.FormatUint(f, 10))
-		}
-		c.add("fingerprint IN (" + list.String() + ")")
+		c.add(w.only())
 	}
 	return c
+}
+
+// only is the condition that rows are of the series.
+func (w *wanted) only() string {
+	var list strings.Builder
+	for i, f := range w.fingerprints {
+		if i > 0 {
+			list.WriteByte(',')
+		}
+		list.WriteString(strconv.FormatUint(f, 10))
+	}
+	return "fingerprint IN (" + list.String() + ")"
 }
 
 // errMany is what samples returns where there are more than it may return.
@@ -172,7 +177,7 @@ func (s *Store) before(ctx context.Context, w *wanted, t int64) (map[uint64]floa
 	out.add("fingerprint", &fingerprints)
 	out.add("sum(v)", &totals)
 	text := "SELECT " + out.columns() + " FROM (SELECT fingerprint, max(value) AS v FROM " + s.table(tables.Samples) +
-		" WHERE " + c.where() + " GROUP BY fingerprint, intDiv(toUnixTimestamp64Nano(time), 1000000)) GROUP BY fingerprint"
+		" WHERE " + c.where() + " GROUP BY fingerprint, " + pointMillisecond + ") GROUP BY fingerprint"
 	found := make(map[uint64]float64, len(w.fingerprints))
 	err := s.read(ctx, text, c.parameters, out.result, func() error {
 		for i, f := range fingerprints {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/prometheus/model/histogram"
@@ -23,29 +22,10 @@ func number(n uint64, isFloat bool) float64 {
 	return float64(n)
 }
 
-// spread are the series of a histogram or summary that differ in one label, by
-// its value.
-type spread map[string]*points
-
-func (s spread) of(label string) *points {
-	p := s[label]
-	if p == nil {
-		p = &points{}
-		s[label] = p
-	}
-	return p
-}
-
-// labelOf renders a bound or a quantile as a label's value.
-func labelOf(f float64) string {
-	if math.IsInf(f, 1) {
-		return "+Inf"
-	}
-	return strconv.FormatFloat(f, 'g', -1, 64)
-}
-
-// common are the columns that points of every shape have.
-type common struct {
+// pointColumns are the columns that points of every shape have, and those that
+// are added to them.
+type pointColumns struct {
+	output
 	fingerprints  proto.ColUInt64
 	times, starts proto.ColInt64
 	flags         proto.ColUInt32
@@ -53,17 +33,38 @@ type common struct {
 	sums          proto.ColFloat64
 }
 
-func (c *common) addTo(o *output) {
-	o.add("fingerprint", &c.fingerprints)
-	o.add("toUnixTimestamp64Nano(time)", &c.times)
-	o.add("toUnixTimestamp64Nano(start_time)", &c.starts)
-	o.add("flags", &c.flags)
-	o.add("count", &c.counts)
-	o.add("sum", &c.sums)
+func newPointColumns() *pointColumns {
+	c := &pointColumns{}
+	c.add("fingerprint", &c.fingerprints)
+	c.add("toUnixTimestamp64Nano(time)", &c.times)
+	c.add("toUnixTimestamp64Nano(start_time)", &c.starts)
+	c.add("flags", &c.flags)
+	c.add("count", &c.counts)
+	c.add("sum", &c.sums)
+	return c
+}
+
+// readPoints reads the columns from a table, for the points of the views, and
+// calls add for the nth point of each block.
+func (s *Store) readPoints(ctx context.Context, table string, k *kindViews, in span, c *pointColumns, add func(row *stored, n int) error) error {
+	cond := k.wanted.condition(tenantOf(ctx), in, false)
+	text := "SELECT " + c.columns() + " FROM " + s.table(table) + " WHERE " + cond.where()
+	return s.read(ctx, text, cond.parameters, c.result, func() error {
+		for n, f := range c.fingerprints {
+			row := k.rows[f]
+			if row == nil {
+				continue
+			}
+			if err := add(row, n); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // stale reports whether the nth point marks the end of its series.
-func (c *common) stale(n int) bool { return c.flags[n]&telemetry.FlagNoRecordedValue != 0 }
+func (c *pointColumns) stale(n int) bool { return c.flags[n]&telemetry.FlagNoRecordedValue != 0 }
 
 // floats reports whether the counts of a point with these flags are the bits of
 // doubles. Only remote-write sends such, whose flags are known to be ours.
@@ -84,58 +85,47 @@ func staleHistogram() *histogram.FloatHistogram {
 }
 
 // natives reads exponential histograms as native histograms, by fingerprint.
-func (s *Store) natives(ctx context.Context, w *wanted, rows map[uint64]*stored, in span) (map[uint64]*points, error) {
+func (s *Store) natives(ctx context.Context, k *kindViews, in span) (map[uint64]*points, error) {
 	var (
-		out               output
-		c                 common
-		scales            proto.ColInt32
-		zeros             proto.ColUInt64
-		thresholds        proto.ColFloat64
-		positiveOffsets   proto.ColInt32
-		negativeOffsets   proto.ColInt32
-		positive          = new(proto.ColUInt64).Array()
-		negative          = new(proto.ColUInt64).Array()
-		positiveCounts    = positive.Data.(*proto.ColUInt64)
-		negativeCounts    = negative.Data.(*proto.ColUInt64)
-		found             = map[uint64]*points{}
-		buckets, maxTotal = 0, s.cfg.MaxSamples * 4
+		c                   = newPointColumns()
+		scales              proto.ColInt32
+		zeros               proto.ColUInt64
+		thresholds          proto.ColFloat64
+		positiveOffsets     proto.ColInt32
+		negativeOffsets     proto.ColInt32
+		positive            = new(proto.ColUInt64).Array()
+		negative            = new(proto.ColUInt64).Array()
+		positiveCounts      = positive.Data.(*proto.ColUInt64)
+		negativeCounts      = negative.Data.(*proto.ColUInt64)
+		found               = map[uint64]*points{}
+		buckets, maxBuckets = 0, s.cfg.MaxSamples * 4
 	)
-	c.addTo(&out)
-	out.add("scale", &scales)
-	out.add("zero_count", &zeros)
-	out.add("zero_threshold", &thresholds)
-	out.add("positive_offset", &positiveOffsets)
-	out.add("positive_counts", positive)
-	out.add("negative_offset", &negativeOffsets)
-	out.add("negative_counts", negative)
-	cond := w.condition(tenantOf(ctx), in, false)
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.ExponentialHistograms) + " WHERE " + cond.where()
-	err := s.read(ctx, text, cond.parameters, out.result, func() error {
-		for i, f := range c.fingerprints {
-			row := rows[f]
-			if row == nil {
-				continue
+	c.add("scale", &scales)
+	c.add("zero_count", &zeros)
+	c.add("zero_threshold", &thresholds)
+	c.add("positive_offset", &positiveOffsets)
+	c.add("positive_counts", positive)
+	c.add("negative_offset", &negativeOffsets)
+	c.add("negative_counts", negative)
+	err := s.readPoints(ctx, tables.ExponentialHistograms, k, in, c, func(row *stored, n int) error {
+		h := staleHistogram()
+		if !c.stale(n) {
+			floats := row.floats(c.flags[n])
+			h = &histogram.FloatHistogram{
+				CounterResetHint: row.hint(c.flags[n]),
+				Schema:           scales[n], ZeroThreshold: thresholds[n], ZeroCount: number(zeros[n], floats),
+				Count: number(c.counts[n], floats), Sum: c.sums[n],
 			}
-			h := staleHistogram()
-			if !c.stale(i) {
-				floats := row.floats(c.flags[i])
-				h = &histogram.FloatHistogram{
-					CounterResetHint: row.hint(c.flags[i]),
-					Schema:           scales[i], ZeroThreshold: thresholds[i], ZeroCount: number(zeros[i], floats),
-					Count: number(c.counts[i], floats), Sum: c.sums[i],
-				}
-				h.PositiveSpans, h.PositiveBuckets = dense(positiveOffsets[i], elements(positive.Offsets, *positiveCounts, i), floats)
-				h.NegativeSpans, h.NegativeBuckets = dense(negativeOffsets[i], elements(negative.Offsets, *negativeCounts, i), floats)
-				if !fit(h) {
-					continue
-				}
-				buckets += len(h.PositiveBuckets) + len(h.NegativeBuckets)
+			h.PositiveSpans, h.PositiveBuckets = dense(positiveOffsets[n], elements(positive.Offsets, *positiveCounts, n), floats)
+			h.NegativeSpans, h.NegativeBuckets = dense(negativeOffsets[n], elements(negative.Offsets, *negativeCounts, n), floats)
+			if !fit(h) {
+				return nil
 			}
-			s.keep(found, f, c.times[i], c.starts[i], h)
+			if buckets += len(h.PositiveBuckets) + len(h.NegativeBuckets); buckets > maxBuckets {
+				return s.bound(math.MaxInt)
+			}
 		}
-		if buckets > maxTotal {
-			return s.bound(math.MaxInt)
-		}
+		s.keep(found, row.fingerprint, c.times[n], c.starts[n], h)
 		return nil
 	})
 	if err != nil {
@@ -194,36 +184,28 @@ func dense(offset int32, counts []uint64, isFloat bool) ([]histogram.Span, []flo
 	return spans, buckets
 }
 
-// classic reads histograms with explicit bounds and calls add for each point.
-func (s *Store) classic(ctx context.Context, w *wanted, rows map[uint64]*stored, in span, add func(row *stored, time, start int64, h *classicPoint)) error {
+// classic reads histograms with explicit bounds and calls add for each point,
+// whose times are Unix nanoseconds.
+func (s *Store) classic(ctx context.Context, k *kindViews, in span, add func(row *stored, time, start int64, h *classicPoint)) error {
 	var (
-		out    output
-		c      common
-		bounds = new(proto.ColFloat64).Array()
-		counts = new(proto.ColUInt64).Array()
-		has    proto.ColUInt8
-		total  int
+		c         = newPointColumns()
+		bounds    = new(proto.ColFloat64).Array()
+		counts    = new(proto.ColUInt64).Array()
+		allBounds = bounds.Data.(*proto.ColFloat64)
+		allCounts = counts.Data.(*proto.ColUInt64)
+		has       proto.ColUInt8
+		total     int
 	)
-	c.addTo(&out)
-	out.add("has", &has)
-	out.add("bounds", bounds)
-	out.add("counts", counts)
-	cond := w.condition(tenantOf(ctx), in, false)
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Histograms) + " WHERE " + cond.where()
-	err := s.read(ctx, text, cond.parameters, out.result, func() error {
-		allBounds, allCounts := *bounds.Data.(*proto.ColFloat64), *counts.Data.(*proto.ColUInt64)
-		for i, f := range c.fingerprints {
-			row := rows[f]
-			if row == nil {
-				continue
-			}
-			h := classicPoint{
-				flags: c.flags[i], stale: c.stale(i), hasSum: has[i]&1 != 0, count: c.counts[i], sum: c.sums[i],
-				bounds: elements(bounds.Offsets, allBounds, i), counts: elements(counts.Offsets, allCounts, i),
-			}
-			add(row, c.times[i], c.starts[i], &h)
-			total += len(h.counts) + 2
+	c.add("has", &has)
+	c.add("bounds", bounds)
+	c.add("counts", counts)
+	err := s.readPoints(ctx, tables.Histograms, k, in, c, func(row *stored, n int) error {
+		h := classicPoint{
+			flags: c.flags[n], stale: c.stale(n), hasSum: has[n]&1 != 0, count: c.counts[n], sum: c.sums[n],
+			bounds: elements(bounds.Offsets, *allBounds, n), counts: elements(counts.Offsets, *allCounts, n),
 		}
+		add(row, c.times[n], c.starts[n], &h)
+		total += len(h.counts) + 2
 		return s.bound(total)
 	})
 	if err != nil {
@@ -259,34 +241,26 @@ func (c *classicPoint) native(row *stored) *histogram.FloatHistogram {
 	return h
 }
 
-// summaries reads summaries and calls add for each point.
-func (s *Store) summaries(ctx context.Context, w *wanted, rows map[uint64]*stored, in span, add func(row *stored, time, start int64, h *summaryPoint)) error {
+// summaries reads summaries and calls add for each point, whose time is Unix
+// nanoseconds.
+func (s *Store) summaries(ctx context.Context, k *kindViews, in span, add func(row *stored, time int64, h *summaryPoint)) error {
 	var (
-		out       output
-		c         common
-		quantiles = new(proto.ColFloat64).Array()
-		values    = new(proto.ColFloat64).Array()
-		total     int
+		c            = newPointColumns()
+		quantiles    = new(proto.ColFloat64).Array()
+		values       = new(proto.ColFloat64).Array()
+		allQuantiles = quantiles.Data.(*proto.ColFloat64)
+		allValues    = values.Data.(*proto.ColFloat64)
+		total        int
 	)
-	c.addTo(&out)
-	out.add("quantiles", quantiles)
-	out.add("values", values)
-	cond := w.condition(tenantOf(ctx), in, false)
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Summaries) + " WHERE " + cond.where()
-	err := s.read(ctx, text, cond.parameters, out.result, func() error {
-		allQuantiles, allValues := *quantiles.Data.(*proto.ColFloat64), *values.Data.(*proto.ColFloat64)
-		for i, f := range c.fingerprints {
-			row := rows[f]
-			if row == nil {
-				continue
-			}
-			p := summaryPoint{
-				stale: c.stale(i), count: float64(c.counts[i]), sum: c.sums[i],
-				quantiles: elements(quantiles.Offsets, allQuantiles, i), values: elements(values.Offsets, allValues, i),
-			}
-			add(row, c.times[i], c.starts[i], &p)
-			total += len(p.values) + 2
+	c.add("quantiles", quantiles)
+	c.add("values", values)
+	err := s.readPoints(ctx, tables.Summaries, k, in, c, func(row *stored, n int) error {
+		p := summaryPoint{
+			stale: c.stale(n), count: float64(c.counts[n]), sum: c.sums[n],
+			quantiles: elements(quantiles.Offsets, *allQuantiles, n), values: elements(values.Offsets, *allValues, n),
 		}
+		add(row, c.times[n], &p)
+		total += len(p.values) + 2
 		return s.bound(total)
 	})
 	if err != nil {
@@ -295,7 +269,8 @@ func (s *Store) summaries(ctx context.Context, w *wanted, rows map[uint64]*store
 	return nil
 }
 
-// summaryPoint is a point of a summary.
+// summaryPoint is a point of a summary. Its slices are views that are valid during
+// the call that it is passed to.
 type summaryPoint struct {
 	stale             bool
 	count, sum        float64

@@ -13,22 +13,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/storage"
 )
 
-// parserOptions are what queries may use beyond plain PromQL.
-func (c *Config) parserOptions() parser.Options {
-	return parser.Options{
-		EnableExperimentalFunctions:  c.ExperimentalFunctions,
-		EnableExtendedRangeSelectors: c.ExperimentalFunctions,
-		ExperimentalDurationExpr:     c.ExperimentalFunctions,
-		EnableBinopFillModifiers:     c.ExperimentalFunctions,
-	}
+// engine is Prometheus's engine with limits of its own and a shortcut for
+// functions of a window.
+type engine struct {
+	*promql.Engine
+	parser parser.Parser
+	// starts is set where the engine takes the start times of samples into
+	// account, which the shortcut does not.
+	starts bool
+	// rollups is set where queries may be answered from rollups.
+	rollups bool
+	// maxSteps bounds the steps of a query's subqueries; 0 does not.
+	maxSteps int
 }
 
 // newEngine makes an engine that evaluates queries as Prometheus does.
 func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *engine {
 	p := parser.NewParser(cfg.parserOptions())
-	return &engine{parser: p, starts: cfg.UseStartTimestamps, maxSteps: cfg.MaxSamples, Engine: promql.NewEngine(promql.EngineOpts{
+	return &engine{parser: p, starts: cfg.UseStartTimestamps, rollups: cfg.Rollups, maxSteps: cfg.MaxSamples, Engine: promql.NewEngine(promql.EngineOpts{
 		Logger:                   log,
 		Reg:                      reg,
 		MaxSamples:               cfg.MaxSamples,
@@ -45,6 +50,40 @@ func newEngine(cfg Config, reg prometheus.Registerer, log *slog.Logger) *engine 
 
 // defaultSubqueryStep is the step of a subquery that names none.
 const defaultSubqueryStep = time.Minute
+
+// NewInstantQuery implements promql.QueryEngine.
+func (e *engine) NewInstantQuery(ctx context.Context, q storage.Queryable, opts promql.QueryOpts, text string, at time.Time) (promql.Query, error) {
+	query, err := e.Engine.NewInstantQuery(ctx, q, opts, text, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.boundSubqueries(query); err != nil {
+		return nil, err
+	}
+	return e.shortened(ctx, q, opts, query), nil
+}
+
+// NewRangeQuery implements promql.QueryEngine.
+func (e *engine) NewRangeQuery(ctx context.Context, q storage.Queryable, opts promql.QueryOpts, text string, start, end time.Time, step time.Duration) (promql.Query, error) {
+	plain, err := e.Engine.NewRangeQuery(ctx, q, opts, text, start, end, step)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.boundSubqueries(plain); err != nil {
+		return nil, err
+	}
+	return e.shortened(ctx, q, opts, plain), nil
+}
+
+// parserOptions are what queries may use beyond plain PromQL.
+func (c *Config) parserOptions() parser.Options {
+	return parser.Options{
+		EnableExperimentalFunctions:  c.ExperimentalFunctions,
+		EnableExtendedRangeSelectors: c.ExperimentalFunctions,
+		ExperimentalDurationExpr:     c.ExperimentalFunctions,
+		EnableBinopFillModifiers:     c.ExperimentalFunctions,
+	}
+}
 
 // tracker lets a number of queries be evaluated at a time.
 type tracker struct{ slots chan struct{} }

@@ -22,7 +22,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
-	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	sink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
 	"github.com/goshawk-observability/goshawk/sinks/clickhouse/migrations"
@@ -58,18 +58,7 @@ type fixture struct {
 func newFixture(t testing.TB, change func(*Config)) *fixture {
 	t.Helper()
 	e := enginetest.Start(t)
-	cfg := clickhouse.DefaultConfig()
-	cfg.Addresses, cfg.Username, cfg.Password = []string{e.Native}, e.User, config.Secret(e.Password)
-	conn, err := clickhouse.Open(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close() })
-	columns, err := clickhouse.OpenColumns(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(columns.Close)
+	conn, columns := clickhousetest.Open(t, e), clickhousetest.OpenColumns(t, e)
 	dialect := tables.Dialect{Database: e.Database}
 	m, err := migrations.New(conn, dialect)
 	if err != nil {

@@ -2,6 +2,7 @@ package promql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,12 +50,17 @@ const (
 // seriesCondition bounds the rows of the table series to those that may match.
 // It lets through more than that: what a series is called in PromQL, and whether
 // it matches, is decided in Go, by the matchers themselves.
-func seriesCondition(tenant string, from, to int64, matchers []*labels.Matcher, protocols string) condition {
+func seriesCondition(tenant string, in span, matchers []*labels.Matcher, protocols string) condition {
 	var c condition
 	c.add("tenant = " + c.text(tenant))
-	c.add(fmt.Sprintf("day >= toDate(%d) AND day <= toDate(%d)", dayOf(from), dayOf(to)))
+	c.add(fmt.Sprintf("day >= toDate(%d) AND day <= toDate(%d)", dayOf(in.from), dayOf(in.to)))
 	c.add("protocol IN (" + protocols + ")")
 	c.add("prometheus_name != ''")
+	// Series are known by the names that their senders gave them only where the
+	// name of a metric is asked for; that bounds the rows, else the index has to.
+	byName := slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
+		return m.Name == model.MetricNameLabel && len(literals(m)) > 0
+	})
 	for _, m := range matchers {
 		switch values := literals(m); {
 		case len(values) == 0:
@@ -62,8 +68,15 @@ func seriesCondition(tenant string, from, to int64, matchers []*labels.Matcher, 
 			c.add(c.named(values))
 		case m.Name == labels.BucketLabel || m.Name == model.QuantileLabel || !model.LegacyValidation.IsValidLabelName(m.Name):
 			// Such labels are not in the column labels.
-		default:
+		case byName:
 			c.add(fmt.Sprintf("(labels[%s] IN (%s) OR %s)", c.text(m.Name), c.list(values), original))
+		default:
+			pairs := make([]string, len(values))
+			for i, v := range values {
+				pairs[i] = m.Name + "=" + v
+			}
+			c.add(fmt.Sprintf("hasAnyTokens(%s, [%s])", tables.LabelPairs, c.list(pairs)))
+			c.add(fmt.Sprintf("labels[%s] IN (%s)", c.text(m.Name), c.list(values)))
 		}
 	}
 	return c
@@ -134,13 +147,12 @@ func dayOf(t int64) int64 {
 	return min(max(t/day, 0), last)
 }
 
-// pointCondition bounds rows of a table of points to a time, given in Unix
-// milliseconds, both ends included.
-func pointCondition(tenant string, metrics []string, from, to int64) condition {
+// pointCondition bounds rows of a table of points to metrics and a time.
+func pointCondition(tenant string, metrics []string, in span) condition {
 	var c condition
 	c.add("tenant = " + c.text(tenant))
 	c.add("metric IN (" + c.list(metrics) + ")")
-	from, to = within(from), within(to)
+	from, to := within(in.from), within(in.to)
 	c.add(fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", bucketOf(from), bucketOf(to)))
 	c.add(fmt.Sprintf("time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))", from*1e6, to*1e6+999_999))
 	return c

@@ -62,9 +62,9 @@ func (v *view) rest() string {
 }
 
 // find returns the stored series that have a view which may match, and those
-// views. The series are of the days of the time, given in Unix milliseconds.
-func (s *Store) find(ctx context.Context, from, to int64, matchers []*labels.Matcher, protocols string) ([]view, error) {
-	c := seriesCondition(tenantOf(ctx), from, to, matchers, protocols)
+// views. The series are of the days of the time.
+func (s *Store) find(ctx context.Context, in span, matchers []*labels.Matcher, protocols string) ([]view, error) {
+	c := seriesCondition(tenantOf(ctx), in, matchers, protocols)
 	utf8 := slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
 		return m.Name == model.MetricNameLabel && slices.ContainsFunc(literals(m), func(v string) bool {
 			return !model.LegacyValidation.IsValidMetricName(v)

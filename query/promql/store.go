@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/storage"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
@@ -23,6 +26,11 @@ type Store struct {
 	dialect  tables.Dialect
 	settings []clickhouse.Setting
 	known    *seriesCache
+	books    *rollupBooks
+	// rolled counts selections that are answered from rollups.
+	rolled *prometheus.CounterVec
+	// perRow is leastPerRow but in tests.
+	perRow uint64
 }
 
 // NewStore makes a storage of the tables of a database.
@@ -32,7 +40,10 @@ func NewStore(cfg Config, columns *clickhouse.Columns, database string) *Store {
 	}
 	return &Store{
 		cfg: cfg, columns: columns, dialect: tables.Dialect{Database: database},
-		known: newSeriesCache(cfg.SeriesCache, cfg.MaxSeries),
+		known: newSeriesCache(cfg.SeriesCache, cfg.MaxSeries), books: newRollupBooks(cfg.SeriesCache), perRow: leastPerRow,
+		rolled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "goshawk_query_rollup_selections_total", Help: "Selections of PromQL that were answered from rollups.",
+		}, []string{"resolution"}),
 		settings: []clickhouse.Setting{
 			setting("readonly", 2),
 			setting("max_execution_time", int64(cfg.Timeout.Seconds())+1),
@@ -41,6 +52,9 @@ func NewStore(cfg Config, columns *clickhouse.Columns, database string) *Store {
 			// The statements here are simple; the older analysis of them takes two
 			// thirds of the time, which is most of what a small query costs.
 			{Key: "enable_analyzer", Value: "0"},
+			// What the conditions name is narrow and read anyway: reading it first
+			// takes a small query a quarter longer, and no query less.
+			{Key: "optimize_move_to_prewhere", Value: "0"},
 		},
 	}
 }
@@ -78,7 +92,26 @@ func (o *output) add(expression string, data proto.ColResult) {
 
 func (o *output) columns() string { return strings.Join(o.list, ", ") }
 
-// read runs a query and calls block for every block of its result.
+// away is the error of a query that ClickHouse did not answer, or not to its end.
+type away struct{ error }
+
+func (e away) Unwrap() error { return e.error }
+
+// unavailable reports whether an error says that ClickHouse is away.
+func unavailable(err error) bool {
+	var a away
+	return errors.As(err, &a)
+}
+
+// unanswered reports whether an error is that of a connection: it could not be
+// made, or ended before the answer did.
+func unanswered(err error) bool {
+	var network *net.OpError
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// read runs a query and calls block for every block of its result. Where ClickHouse
+// is away, unavailable says so of the error.
 func (s *Store) read(ctx context.Context, text string, parameters []clickhouse.Parameter, result proto.Results, block func() error) error {
 	err := s.columns.Do(ctx, clickhouse.Query{
 		Body: text, Settings: s.settings, Parameters: parameters, Result: result,
@@ -90,6 +123,9 @@ func (s *Store) read(ctx context.Context, text string, parameters []clickhouse.P
 	var refused *clickhouse.Exception
 	if errors.As(err, &refused) {
 		return fmt.Errorf("ClickHouse: %s: %s", refused.Name, refused.Message)
+	}
+	if unanswered(err) {
+		return away{fmt.Errorf("ClickHouse is away: %w", err)}
 	}
 	return err
 }

@@ -13,7 +13,7 @@ func point(name, comment string, shape ...Column) Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "metric", "bucket", "fingerprint", "time"},
 		TTL:         ttlByTime,
-		Settings:    eventSettings,
+		Settings:    pointSettings,
 		ShardingKey: "kafka_partition",
 	}
 }
@@ -83,6 +83,21 @@ func exemplars() Table {
 	return t
 }
 
+// LabelPairs is what the index label_pairs of the table series is on: for each
+// label of a series its name, = and its value. A condition uses the index where
+// it has this very expression. The series of a tenant are limited, and so is
+// with them what the index holds.
+const LabelPairs = "arrayMap((k, v) -> concat(k, '=', v), mapKeys(labels), mapValues(labels))"
+
+// seriesSettings make granules small: the few series that a label selects are
+// spread over all metrics.
+var seriesSettings = []Setting{
+	{"ttl_only_drop_parts", "1"},
+	{"merge_selector_base", "10"},
+	{"min_bytes_for_wide_part", "134217728"},
+	{"index_granularity", "1024"},
+}
+
 func series() Table {
 	return Table{
 		Name:    Series,
@@ -115,13 +130,14 @@ func series() Table {
 		),
 		Indexes: []Index{
 			{"prometheus_name", "prometheus_name", "set(1000)", 1},
+			{"label_pairs", LabelPairs, "text(tokenizer = 'array')", 1},
 		},
 		Engine:      "ReplacingMergeTree",
 		PartitionBy: "(retention_days, day)",
 		// A series whose sender changes the shape of its points is in two tables.
 		OrderBy:     []string{"tenant", "metric", "fingerprint", "kind", "day"},
 		TTL:         "toDateTime(day) + toIntervalDay(retention_days + 1)",
-		Settings:    eventSettings,
+		Settings:    seriesSettings,
 		ShardingKey: "kafka_partition",
 	}
 }

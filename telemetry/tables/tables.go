@@ -48,9 +48,9 @@ type Table struct {
 	// TTL is when a row expires, empty for never.
 	TTL      string
 	Settings []Setting
-	// ShardingKey sends the rows of a Distributed table to a shard. All rows of
-	// one insert have the same, so that an insert that is repeated meets the
-	// deduplication log of the same shard.
+	// ShardingKey sends the rows of a Distributed table to a shard. Of tables that
+	// must know repeated inserts all rows of one insert have the same, so that the
+	// repeat meets the deduplication log of the same shard.
 	ShardingKey string
 }
 
@@ -69,6 +69,9 @@ const (
 	Logs                  = "logs"
 	Spans                 = "spans"
 	Samples               = "samples"
+	Samples1m             = "samples_1m"
+	Samples5m             = "samples_5m"
+	Samples1h             = "samples_1h"
 	Series                = "series"
 	Histograms            = "histograms"
 	ExponentialHistograms = "exponential_histograms"
@@ -77,6 +80,7 @@ const (
 	DeadLetters           = "dead_letters"
 	DeadLetterReplays     = "dead_letter_replays"
 	Ledger                = "ledger"
+	Rollups               = "rollups"
 )
 
 // DefaultDatabase is the database that holds the tables unless configured.
@@ -88,11 +92,14 @@ const BucketSeconds = 1800
 
 // All returns every table, in the order in which they are documented.
 func All() []Table {
-	return []Table{
+	all := []Table{
 		logs(), spans(),
 		samples(), histograms(), exponentialHistograms(), summaries(), series(), exemplars(),
-		deadLetters(), deadLetterReplays(), ledger(),
 	}
+	for _, r := range Resolutions() {
+		all = append(all, samplesOf(r))
+	}
+	return append(all, rollups(), deadLetters(), deadLetterReplays(), ledger())
 }
 
 // Get returns the table with the given name, one of the constants above.

@@ -110,3 +110,30 @@ func TestRender(t *testing.T) {
 		t.Errorf("broken text: %v", err)
 	}
 }
+
+func TestOffsets(t *testing.T) {
+	var least Offsets
+	for _, o := range []Offsets{{0: 5, 1: 7, 2: 1}, {0: 9, 1: 3}, {0: 6, 1: 4, 3: 1}} {
+		least = least.Least(o)
+	}
+	if diff := cmp.Diff(Offsets{0: 5, 1: 3}, least); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := least.Beyond(), "(kafka_partition = 0 AND from_offset >= 5 OR kafka_partition = 1 AND from_offset >= 3 OR kafka_partition NOT IN (0, 1))"; got != want {
+		t.Errorf("beyond: %s", got)
+	}
+	if got := (Offsets{}).Beyond(); got != "1" {
+		t.Errorf("beyond nothing: %s", got)
+	}
+}
+
+func TestResolutions(t *testing.T) {
+	for _, r := range Resolutions() {
+		if 86_400_000%r.Milliseconds != 0 || r.Milliseconds%1000 != 0 {
+			t.Errorf("windows of %s do not fill a day", r.Name)
+		}
+		if Get(r.Table).Name != r.Table {
+			t.Errorf("there is no table of %s", r.Name)
+		}
+	}
+}

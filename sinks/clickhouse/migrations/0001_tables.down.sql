@@ -1,6 +1,10 @@
 {{.DropDistributed "ledger"}}DROP TABLE IF EXISTS {{.Local "ledger"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letter_replays"}}DROP TABLE IF EXISTS {{.Local "dead_letter_replays"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letters"}}DROP TABLE IF EXISTS {{.Local "dead_letters"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "rollups"}}DROP TABLE IF EXISTS {{.Local "rollups"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "samples_1h"}}DROP TABLE IF EXISTS {{.Local "samples_1h"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "samples_5m"}}DROP TABLE IF EXISTS {{.Local "samples_5m"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "samples_1m"}}DROP TABLE IF EXISTS {{.Local "samples_1m"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "exemplars"}}DROP TABLE IF EXISTS {{.Local "exemplars"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "series"}}DROP TABLE IF EXISTS {{.Local "series"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "summaries"}}DROP TABLE IF EXISTS {{.Local "summaries"}}{{.OnCluster}} SYNC;

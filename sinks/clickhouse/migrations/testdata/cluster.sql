@@ -172,7 +172,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of gauges and sums, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`samples` ON CLUSTER `main` AS `telemetry`.`samples_local`
@@ -202,7 +202,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of histograms with explicit bounds, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`histograms` ON CLUSTER `main` AS `telemetry`.`histograms_local`
@@ -237,7 +237,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of exponential histograms, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`exponential_histograms` ON CLUSTER `main` AS `telemetry`.`exponential_histograms_local`
@@ -264,7 +264,7 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of summaries, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`summaries` ON CLUSTER `main` AS `telemetry`.`summaries_local`
@@ -307,13 +307,14 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`series_local` ON CLUSTER `main`
     `scope_dropped_attributes` UInt32 ALIAS toUInt32OrZero(JSON_VALUE(scope, '$.dropped_attributes_count')) COMMENT 'attributes of the scope that the sender dropped',
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the series came from' CODEC(ZSTD(1)),
-    INDEX `prometheus_name` prometheus_name TYPE set(1000) GRANULARITY 1
+    INDEX `prometheus_name` prometheus_name TYPE set(1000) GRANULARITY 1,
+    INDEX `label_pairs` arrayMap((k, v) -> concat(k, '=', v), mapKeys(labels), mapValues(labels)) TYPE text(tokenizer = 'array') GRANULARITY 1
 )
 ENGINE = ReplicatedReplacingMergeTree
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, kind, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728, index_granularity = 1024
 COMMENT 'what a fingerprint stands for, one row per series, shape of its points and day';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`series` ON CLUSTER `main` AS `telemetry`.`series_local`
@@ -341,11 +342,134 @@ ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'measurements that points remember with their trace, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`exemplars` ON CLUSTER `main` AS `telemetry`.`exemplars_local`
 ENGINE = Distributed('main', 'telemetry', 'exemplars_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_1m_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, of the windows: those that end after its first moment and up to its last' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'end of the window, which is part of it; its start is not' CODEC(Delta(4), ZSTD(1)),
+    `version` UInt64 COMMENT 'which computing of the day the row is of: when it began, in nanoseconds; only that which rollups has published counts' CODEC(ZSTD(1)),
+    `count` UInt32 COMMENT 'number of samples, without marks of a stale series; where it is 0 only stale_after says something' CODEC(T64, ZSTD(1)),
+    `first_after` UInt32 COMMENT 'when the first sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `last_after` UInt32 COMMENT 'when the last sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `stale_after` UInt32 COMMENT 'when the series was marked as stale after its last sample, in milliseconds after the window\'s start; 0 if it was not' CODEC(T64, ZSTD(1)),
+    `first` Float64 COMMENT 'first sample' CODEC(Delta(8), ZSTD(1)),
+    `last` Float64 COMMENT 'last sample' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the samples; NaN where one is' CODEC(Delta(8), ZSTD(1)),
+    `min_bits` UInt64 COMMENT 'bits of min, exclusive or those of first' CODEC(ZSTD(1)),
+    `max_bits` UInt64 COMMENT 'bits of max, exclusive or those of last' CODEC(ZSTD(1)),
+    `min` Float64 ALIAS reinterpretAsFloat64(bitXor(min_bits, reinterpretAsUInt64(first))) COMMENT 'least sample; NaN where all are',
+    `max` Float64 ALIAS reinterpretAsFloat64(bitXor(max_bits, reinterpretAsUInt64(last))) COMMENT 'greatest sample; NaN where all are',
+    `resets` Float64 COMMENT 'what a counter had each time before it began anew; last - first + resets is its increase' CODEC(ZSTD(1)),
+    `rounding` Float64 COMMENT 'what is to be added to that for the bits that adding sample by sample gives' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, day)
+ORDER BY (tenant, metric, day, fingerprint, time)
+TTL toDateTime(day) + toIntervalDay(retention_days + 1)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'what samples add up to in windows of 1m, (time - 1m, time]; one row for each series and window, or several whose samples follow each other';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_1m` ON CLUSTER `main` AS `telemetry`.`samples_1m_local`
+ENGINE = Distributed('main', 'telemetry', 'samples_1m_local', fingerprint);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_5m_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, of the windows: those that end after its first moment and up to its last' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'end of the window, which is part of it; its start is not' CODEC(Delta(4), ZSTD(1)),
+    `version` UInt64 COMMENT 'which computing of the day the row is of: when it began, in nanoseconds; only that which rollups has published counts' CODEC(ZSTD(1)),
+    `count` UInt32 COMMENT 'number of samples, without marks of a stale series; where it is 0 only stale_after says something' CODEC(T64, ZSTD(1)),
+    `first_after` UInt32 COMMENT 'when the first sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `last_after` UInt32 COMMENT 'when the last sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `stale_after` UInt32 COMMENT 'when the series was marked as stale after its last sample, in milliseconds after the window\'s start; 0 if it was not' CODEC(T64, ZSTD(1)),
+    `first` Float64 COMMENT 'first sample' CODEC(Delta(8), ZSTD(1)),
+    `last` Float64 COMMENT 'last sample' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the samples; NaN where one is' CODEC(Delta(8), ZSTD(1)),
+    `min_bits` UInt64 COMMENT 'bits of min, exclusive or those of first' CODEC(ZSTD(1)),
+    `max_bits` UInt64 COMMENT 'bits of max, exclusive or those of last' CODEC(ZSTD(1)),
+    `min` Float64 ALIAS reinterpretAsFloat64(bitXor(min_bits, reinterpretAsUInt64(first))) COMMENT 'least sample; NaN where all are',
+    `max` Float64 ALIAS reinterpretAsFloat64(bitXor(max_bits, reinterpretAsUInt64(last))) COMMENT 'greatest sample; NaN where all are',
+    `resets` Float64 COMMENT 'what a counter had each time before it began anew; last - first + resets is its increase' CODEC(ZSTD(1)),
+    `rounding` Float64 COMMENT 'what is to be added to that for the bits that adding sample by sample gives' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, day)
+ORDER BY (tenant, metric, day, fingerprint, time)
+TTL toDateTime(day) + toIntervalDay(retention_days + 1)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'what samples add up to in windows of 5m, (time - 5m, time]; one row for each series and window, or several whose samples follow each other';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_5m` ON CLUSTER `main` AS `telemetry`.`samples_5m_local`
+ENGINE = Distributed('main', 'telemetry', 'samples_5m_local', fingerprint);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_1h_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `metric` LowCardinality(String) COMMENT 'metric name as the sender gave it' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, of the windows: those that end after its first moment and up to its last' CODEC(ZSTD(1)),
+    `fingerprint` UInt64 COMMENT 'identity of the series: hash of tenant, metric, resource, scope and attributes; see table series' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'end of the window, which is part of it; its start is not' CODEC(Delta(4), ZSTD(1)),
+    `version` UInt64 COMMENT 'which computing of the day the row is of: when it began, in nanoseconds; only that which rollups has published counts' CODEC(ZSTD(1)),
+    `count` UInt32 COMMENT 'number of samples, without marks of a stale series; where it is 0 only stale_after says something' CODEC(T64, ZSTD(1)),
+    `first_after` UInt32 COMMENT 'when the first sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `last_after` UInt32 COMMENT 'when the last sample is, in milliseconds after the window\'s start' CODEC(T64, ZSTD(1)),
+    `stale_after` UInt32 COMMENT 'when the series was marked as stale after its last sample, in milliseconds after the window\'s start; 0 if it was not' CODEC(T64, ZSTD(1)),
+    `first` Float64 COMMENT 'first sample' CODEC(Delta(8), ZSTD(1)),
+    `last` Float64 COMMENT 'last sample' CODEC(Delta(8), ZSTD(1)),
+    `sum` Float64 COMMENT 'sum of the samples; NaN where one is' CODEC(Delta(8), ZSTD(1)),
+    `min_bits` UInt64 COMMENT 'bits of min, exclusive or those of first' CODEC(ZSTD(1)),
+    `max_bits` UInt64 COMMENT 'bits of max, exclusive or those of last' CODEC(ZSTD(1)),
+    `min` Float64 ALIAS reinterpretAsFloat64(bitXor(min_bits, reinterpretAsUInt64(first))) COMMENT 'least sample; NaN where all are',
+    `max` Float64 ALIAS reinterpretAsFloat64(bitXor(max_bits, reinterpretAsUInt64(last))) COMMENT 'greatest sample; NaN where all are',
+    `resets` Float64 COMMENT 'what a counter had each time before it began anew; last - first + resets is its increase' CODEC(ZSTD(1)),
+    `rounding` Float64 COMMENT 'what is to be added to that for the bits that adding sample by sample gives' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, day)
+ORDER BY (tenant, metric, day, fingerprint, time)
+TTL toDateTime(day) + toIntervalDay(retention_days + 1)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'what samples add up to in windows of 1h, (time - 1h, time]; one row for each series and window, or several whose samples follow each other';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`samples_1h` ON CLUSTER `main` AS `telemetry`.`samples_1h_local`
+ENGINE = Distributed('main', 'telemetry', 'samples_1h_local', fingerprint);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`rollups_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, of the windows: those that end after its first moment and up to its last' CODEC(ZSTD(1)),
+    `version` UInt64 COMMENT 'which computing of the day the row is of: when it began, in nanoseconds; only that which rollups has published counts' CODEC(ZSTD(1)),
+    `published` DateTime64(9) COMMENT 'since when the version may be read, 1970-01-01 while it is computed' CODEC(ZSTD(1)),
+    `checked` DateTime64(9) COMMENT 'when the row was written' CODEC(ZSTD(1)),
+    `topic` LowCardinality(String) COMMENT 'topic that the offsets are of' CODEC(ZSTD(1)),
+    `partitions` Array(UInt32) COMMENT 'partitions of the topic' CODEC(ZSTD(1)),
+    `offsets` Array(UInt64) COMMENT 'offset of each partition up to which everything is part of the version; the ledger knows whether something came later' CODEC(ZSTD(1)),
+    `samples` UInt64 COMMENT 'rows of the table samples that the version was made of' CODEC(ZSTD(1)),
+    `rows` Map(LowCardinality(String), UInt64) COMMENT 'rows in the table of each resolution that was computed' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = ReplicatedReplacingMergeTree(checked)
+PARTITION BY (retention_days, toYYYYMM(day))
+ORDER BY (tenant, day, version)
+TTL toDateTime(day) + toIntervalDay(retention_days + 1)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000
+COMMENT 'the books of the rollups: one row for each tenant, day and version, of which the greatest that is published counts; rows that say the same of a later time replace earlier ones';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`rollups` ON CLUSTER `main` AS `telemetry`.`rollups_local`
+ENGINE = Distributed('main', 'telemetry', 'rollups_local', cityHash64(tenant));
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`dead_letters_local` ON CLUSTER `main`
 (
