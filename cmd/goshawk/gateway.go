@@ -3,23 +3,26 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/jaeger"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/ingest/zipkin"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 )
 
 func newGateway() *cobra.Command {
-	return command("gateway", "Take OTLP and Prometheus remote-write into Kafka",
-		`Takes logs, traces and metrics over OTLP/gRPC and OTLP/HTTP, and metrics over Prometheus remote-write, and answers success
-only after Kafka has acknowledged.
+	return command("gateway", "Take OTLP, Prometheus remote-write, Zipkin and Jaeger into Kafka",
+		`Takes logs, traces and metrics over OTLP/gRPC and OTLP/HTTP, metrics over Prometheus remote-write, and traces as Zipkin and
+Jaeger send them, and answers success only after Kafka has acknowledged.
 Listens on gateway.otlp_grpc and gateway.otlp_http; see docs/gateway.md.`,
 		func(ctx context.Context, s Settings, o *observe.Observer, _ *supervise.Parent) error {
 			collectLess()
@@ -41,7 +44,7 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 	}
 	defer producer.Close()
 	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log,
-		remotewrite.Routes(s.RemoteWrite)...)
+		slices.Concat(remotewrite.Routes(s.RemoteWrite), zipkin.Routes(s.Gateway.Limits.MaxJSONDepth), jaeger.Routes())...)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,12 @@ type Config struct {
 	// protocol off.
 	OTLPGRPC string `yaml:"otlp_grpc"`
 	OTLPHTTP string `yaml:"otlp_http"`
+	// MoreGRPC and MoreHTTP are further addresses that answer just as OTLPGRPC
+	// and OTLPHTTP do, for senders that expect the ports of another product: HTTP
+	// on 127.0.0.1:9411 as Zipkin, on 127.0.0.1:14268 and gRPC on 127.0.0.1:14250
+	// as Jaeger.
+	MoreGRPC []string `yaml:"more_grpc"`
+	MoreHTTP []string `yaml:"more_http"`
 	// Tokens are the bearer tokens that senders present. Without any, every
 	// sender is let in and belongs to DefaultTenant.
 	Tokens []TokenConfig `yaml:"tokens"`
@@ -75,7 +81,7 @@ type LimitsConfig struct {
 	// MaxJSONDepth bounds how deeply the values of a JSON body may nest. One
 	// OTLP list or map in a value takes four levels.
 	MaxJSONDepth int `yaml:"max_json_depth"`
-	// MaxConnections bounds the open connections of each protocol.
+	// MaxConnections bounds the open connections of each address.
 	MaxConnections int `yaml:"max_connections"`
 	// MaxStreams bounds the concurrent requests of one HTTP/2 connection.
 	MaxStreams int `yaml:"max_streams"`
@@ -133,9 +139,17 @@ func (c *Config) validateAddresses() error {
 	if c.OTLPGRPC == "" && c.OTLPHTTP == "" {
 		return errors.New("gateway: otlp_grpc and otlp_http are both empty, so there is nothing to listen on")
 	}
-	for _, a := range []struct{ key, address string }{{"otlp_grpc", c.OTLPGRPC}, {"otlp_http", c.OTLPHTTP}} {
-		if a.address == "" {
-			continue
+	type setting struct{ key, address string }
+	addresses := []setting{{"otlp_grpc", c.OTLPGRPC}, {"otlp_http", c.OTLPHTTP}}
+	for _, address := range c.MoreGRPC {
+		addresses = append(addresses, setting{"more_grpc", address})
+	}
+	for _, address := range c.MoreHTTP {
+		addresses = append(addresses, setting{"more_http", address})
+	}
+	for i, a := range addresses {
+		if a.address == "" && i < 2 {
+			continue // turned off
 		}
 		host, _, err := net.SplitHostPort(a.address)
 		if err != nil {

@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,8 +52,11 @@ type Gateway struct {
 }
 
 // Addrs are the addresses that the gateway listens on; nil where a protocol is
-// turned off.
-type Addrs struct{ GRPC, HTTP net.Addr }
+// turned off. More are those of the settings more_grpc and more_http, in order.
+type Addrs struct {
+	GRPC, HTTP         net.Addr
+	MoreGRPC, MoreHTTP []net.Addr
+}
 
 // Registry is where the gateway registers its metrics and what it serves at
 // /metrics. A *prometheus.Registry is one.
@@ -113,8 +117,12 @@ func New(cfg Config, producer Producer, reg Registry, log *slog.Logger, more ...
 		"/readyz":  http.HandlerFunc(g.health.serveReady),
 		"/metrics": promhttp.HandlerFor(reg, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}),
 	}
-	for _, r := range append(otlpRoutes(cfg.Limits.MaxJSONDepth), more...) {
-		if err := g.http.addRoute(r); err != nil {
+	for _, r := range slices.Concat(otlpRoutes(cfg.Limits.MaxJSONDepth), otlpMethods(), more) {
+		add := g.http.addRoute
+		if r.GRPC {
+			add = g.grpc.addRoute
+		}
+		if err := add(r); err != nil {
 			return nil, err
 		}
 	}
@@ -142,22 +150,35 @@ func (g *Gateway) Run(ctx context.Context) error {
 			_ = s.listener.Close()
 		}
 	}
-	if g.cfg.OTLPGRPC != "" {
-		s, err := g.openGRPC(ctx)
-		if err != nil {
-			return err
-		}
-		g.addrs.GRPC = s.listener.Addr()
-		servers = append(servers, s)
-	}
-	if g.cfg.OTLPHTTP != "" {
-		s, err := g.openHTTP(ctx)
+	open := func(how func(context.Context, string) (server, error), address string, opened func(net.Addr)) error {
+		s, err := how(ctx, address)
 		if err != nil {
 			closeAll()
 			return err
 		}
-		g.addrs.HTTP = s.listener.Addr()
+		opened(s.listener.Addr())
 		servers = append(servers, s)
+		return nil
+	}
+	if g.cfg.OTLPGRPC != "" {
+		if err := open(g.openGRPC, g.cfg.OTLPGRPC, func(a net.Addr) { g.addrs.GRPC = a }); err != nil {
+			return err
+		}
+	}
+	if g.cfg.OTLPHTTP != "" {
+		if err := open(g.openHTTP, g.cfg.OTLPHTTP, func(a net.Addr) { g.addrs.HTTP = a }); err != nil {
+			return err
+		}
+	}
+	for _, address := range g.cfg.MoreGRPC {
+		if err := open(g.openGRPC, address, func(a net.Addr) { g.addrs.MoreGRPC = append(g.addrs.MoreGRPC, a) }); err != nil {
+			return err
+		}
+	}
+	for _, address := range g.cfg.MoreHTTP {
+		if err := open(g.openHTTP, address, func(a net.Addr) { g.addrs.MoreHTTP = append(g.addrs.MoreHTTP, a) }); err != nil {
+			return err
+		}
 	}
 
 	group, running := errgroup.WithContext(ctx)
@@ -175,7 +196,8 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return nil
 	})
 	close(g.ready)
-	g.log.Info("gateway is listening", "otlp_grpc", g.addrs.GRPC, "otlp_http", g.addrs.HTTP, "tls", g.certs != nil)
+	g.log.Info("gateway is listening", "otlp_grpc", g.addrs.GRPC, "otlp_http", g.addrs.HTTP,
+		"more_grpc", g.addrs.MoreGRPC, "more_http", g.addrs.MoreHTTP, "tls", g.certs != nil)
 	return group.Wait()
 }
 
@@ -186,8 +208,8 @@ type server struct {
 	stop     func()
 }
 
-func (g *Gateway) openGRPC(ctx context.Context) (server, error) {
-	l, err := listen(ctx, g.cfg.OTLPGRPC, overGRPC, g.cfg.Limits.MaxConnections, g.metrics, g.log)
+func (g *Gateway) openGRPC(ctx context.Context, address string) (server, error) {
+	l, err := listen(ctx, address, overGRPC, g.cfg.Limits.MaxConnections, g.metrics, g.log)
 	if err != nil {
 		return server{}, err
 	}
@@ -211,8 +233,8 @@ func (g *Gateway) openGRPC(ctx context.Context) (server, error) {
 // answerTime is what a response may take beyond the time of its request.
 const answerTime = 5 * time.Second
 
-func (g *Gateway) openHTTP(ctx context.Context) (server, error) {
-	l, err := listen(ctx, g.cfg.OTLPHTTP, overHTTP, g.cfg.Limits.MaxConnections, g.metrics, g.log)
+func (g *Gateway) openHTTP(ctx context.Context, address string) (server, error) {
+	l, err := listen(ctx, address, overHTTP, g.cfg.Limits.MaxConnections, g.metrics, g.log)
 	if err != nil {
 		return server{}, err
 	}
@@ -273,6 +295,10 @@ Point an SDK at it with OTEL_EXPORTER_OTLP_ENDPOINT and this page's base URL.
 func serveGreeting(more []Route) http.HandlerFunc {
 	var list strings.Builder
 	for _, r := range more {
+		if r.GRPC {
+			fmt.Fprintf(&list, "  gRPC %-13s %s, on the port of OTLP/gRPC\n", r.Path, r.About)
+			continue
+		}
 		fmt.Fprintf(&list, "  POST %-13s %s\n", r.Path, r.About)
 	}
 	text := fmt.Appendf(nil, greeting, list.String())

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -24,7 +27,7 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
-// grpcService answers OTLP over gRPC.
+// grpcService answers OTLP and other protocols over gRPC.
 //
 // A request never becomes a protobuf message: the service reads the bytes of
 // the stream itself. That is cheaper, and it is the only way to bound the
@@ -35,6 +38,36 @@ type grpcService struct {
 	tokens  *tokens
 	bodies  *bodies
 	metrics *metrics
+	routes  []*Route
+}
+
+func (s *grpcService) addRoute(r Route) error {
+	r.Formats = slices.Clone(r.Formats)
+	service, method, ok := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+	if !ok || service == "" || method == "" || len(r.Formats) != 1 || r.Encoding != "" {
+		return fmt.Errorf("path %s: a method of gRPC is /service/method and has one format, in any encoding", r.Path)
+	}
+	for _, known := range s.routes {
+		if path.Dir(known.Path) == path.Dir(r.Path) {
+			return fmt.Errorf("path %s: its service is routed twice", r.Path)
+		}
+	}
+	if err := r.prepare(s.intake); err != nil {
+		return err
+	}
+	s.routes = append(s.routes, &r)
+	return nil
+}
+
+// otlpMethods are the methods of OTLP.
+func otlpMethods() (routes []Route) {
+	for _, signal := range telemetry.Signals {
+		routes = append(routes, Route{
+			Path: "/" + grpcServices[signal] + "/Export", Signal: signal, GRPC: true,
+			Formats: []Format{{ContentType: contentProtobuf, Body: protobufAnswer}},
+		})
+	}
+	return routes
 }
 
 // grpcServices are the names of OTLP's services.
@@ -56,7 +89,7 @@ const (
 	pingTimeout = 20 * time.Second
 )
 
-// server makes a server whose only methods are those of OTLP.
+// server makes a server whose only methods are those of the routes.
 func (s *grpcService) server(cfg Config, certs *transport.Certificates) *grpc.Server {
 	l := cfg.Limits
 	options := []grpc.ServerOption{
@@ -82,14 +115,15 @@ func (s *grpcService) server(cfg Config, certs *transport.Certificates) *grpc.Se
 		options = append(options, grpc.Creds(credentials.NewTLS(certs.Config("h2"))))
 	}
 	server := grpc.NewServer(options...)
-	for _, signal := range telemetry.Signals {
+	for _, route := range s.routes {
+		service, method := path.Split(route.Path)
 		server.RegisterService(&grpc.ServiceDesc{
-			ServiceName: grpcServices[signal],
+			ServiceName: strings.Trim(service, "/"),
 			HandlerType: (*any)(nil),
 			Methods: []grpc.MethodDesc{{
-				MethodName: "Export",
+				MethodName: method,
 				Handler: func(_ any, ctx context.Context, _ func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-					return s.export(ctx, signal)
+					return s.export(ctx, route)
 				},
 			}},
 		}, s)
@@ -97,9 +131,10 @@ func (s *grpcService) server(cfg Config, certs *transport.Certificates) *grpc.Se
 	return server
 }
 
-func (s *grpcService) export(ctx context.Context, signal telemetry.Signal) (any, error) {
+func (s *grpcService) export(ctx context.Context, route *Route) (any, error) {
 	start := time.Now()
-	res := s.receive(ctx, signal)
+	signal, format := route.Signal, &route.Formats[0]
+	res := s.receive(ctx, signal, format)
 	s.metrics.requests[overGRPC][signal][res.outcome].Inc()
 	s.metrics.durations[overGRPC][signal].Observe(time.Since(start).Seconds())
 	kind := &answers[res.outcome]
@@ -110,7 +145,7 @@ func (s *grpcService) export(ctx context.Context, signal telemetry.Signal) (any,
 	if err := grpc.SetSendCompressor(ctx, "identity"); err != nil {
 		return nil, fmt.Errorf("choosing the compression of the answer: %w", err)
 	}
-	return rawMessage(protobufAnswer(signal, Answer{Status: kind.status, Rejected: res.rejected, Message: res.message})), nil
+	return rawMessage(format.Body(signal, Answer{Status: kind.status, Code: kind.code, Rejected: res.rejected, Message: res.message})), nil
 }
 
 // grpcError is a status, which says when to retry where a retry helps.
@@ -124,7 +159,7 @@ func grpcError(code codes.Code, message string, delay time.Duration) error {
 	return st.Err()
 }
 
-func (s *grpcService) receive(ctx context.Context, signal telemetry.Signal) result {
+func (s *grpcService) receive(ctx context.Context, signal telemetry.Signal, format *Format) result {
 	var authorization string
 	if values := metadata.ValueFromIncomingContext(ctx, "authorization"); len(values) > 0 {
 		authorization = values[0]
@@ -138,6 +173,9 @@ func (s *grpcService) receive(ctx context.Context, signal telemetry.Signal) resu
 		return refused(err)
 	}
 	defer body.release()
+	if format.works != nil {
+		return s.intake.deliverBy(ctx, format.works, signal, tenant, body.bytes)
+	}
 	return s.intake.deliver(ctx, signal, tenant, body.bytes)
 }
 

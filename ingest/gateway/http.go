@@ -77,8 +77,11 @@ func (s *httpService) serveRoute(w http.ResponseWriter, r *http.Request, route *
 	default:
 		res = s.receive(r, route, format)
 	}
-	if format.Whole {
+	switch {
+	case format.Whole:
 		res.outcome = res.outcome.whole()
+	case format.Queued:
+		res.outcome = res.outcome.queue()
 	}
 	if kind := &answers[res.outcome]; kind.status >= 300 {
 		s.drain(r)

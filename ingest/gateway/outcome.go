@@ -18,6 +18,7 @@ const (
 	partial
 	wholly // accepted, and partly, are partial, where success means everything
 	partly
+	queued // accepted or partial, where success is called so
 	malformed
 	unauthenticated
 	forbidden
@@ -53,6 +54,7 @@ var answers = [outcomes]struct {
 	partial:         {http.StatusOK, codes.OK, 0},
 	wholly:          {http.StatusNoContent, codes.OK, 0},
 	partly:          {http.StatusBadRequest, codes.InvalidArgument, 0},
+	queued:          {http.StatusAccepted, codes.OK, 0},
 	malformed:       {http.StatusBadRequest, codes.InvalidArgument, 0},
 	unauthenticated: {http.StatusUnauthorized, codes.Unauthenticated, 0},
 	forbidden:       {http.StatusForbidden, codes.PermissionDenied, 0},
@@ -74,6 +76,14 @@ func (o outcome) whole() outcome {
 		return wholly
 	case partial:
 		return partly
+	}
+	return o
+}
+
+// queue returns the outcome where success is called so.
+func (o outcome) queue() outcome {
+	if o == accepted || o == partial {
+		return queued
 	}
 	return o
 }

@@ -22,6 +22,7 @@ import (
 // A protocol beside OTLP is a folder with a function that returns its routes,
 // which is passed to [New].
 type Route struct {
+	// Path is that of an HTTP request, or of a method of gRPC: /service/method.
 	Path    string
 	Signal  telemetry.Signal
 	Formats []Format
@@ -29,6 +30,9 @@ type Route struct {
 	// meant where a request names none. It is empty where every encoding that the
 	// gateway knows may be used.
 	Encoding string
+	// GRPC is set for a method of the gRPC port. It has one format, whose Body is
+	// the message that success is answered with.
+	GRPC bool
 	// About says in a few words what the path takes, for people.
 	About string
 
@@ -56,6 +60,9 @@ type Format struct {
 	// request that was, and 400 one of which something was refused, though the
 	// rest was kept. Otherwise both are answered with 200, as OTLP has it.
 	Whole bool
+	// Queued is set where 202 answers a request that was taken, in whole or in
+	// part.
+	Queued bool
 	// Header are fields of every answer to a request in this format. A splitter
 	// can replace them.
 	Header http.Header

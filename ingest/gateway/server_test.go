@@ -261,6 +261,41 @@ func TestAnotherProtocolIsARoute(t *testing.T) {
 	}
 }
 
+// TestSuccessCanBeQueued has a protocol whose success is 202, over HTTP and gRPC.
+func TestSuccessCanBeQueued(t *testing.T) {
+	encoded, _ := exportRequest(t, telemetry.Logs, 2)
+	says := func(_ telemetry.Signal, a Answer) []byte { return []byte(a.Message) }
+	g := start(t, func(cfg *Config) { cfg.MoreGRPC, cfg.MoreHTTP = []string{"127.0.0.1:0"}, []string{"127.0.0.1:0"} },
+		Route{Path: "/queue", Signal: telemetry.Logs, Formats: []Format{{ContentType: contentProtobuf, Queued: true, Body: says}}},
+		Route{Path: "/queue.Service/Put", Signal: telemetry.Logs, GRPC: true, Formats: []Format{{ContentType: contentProtobuf, Body: says}}})
+	for _, url := range []string{g.url, "http://" + g.Addrs().MoreHTTP[0].String()} {
+		g.url = url
+		if a := g.send(t, request{path: "/queue", contentType: contentProtobuf, body: bytes.NewReader(encoded)}); a.status != 202 || events(g.recorder.Take()) != 2 {
+			t.Errorf("%s: the answer is %d", url, a.status)
+		}
+		if a := g.send(t, request{path: "/queue", contentType: contentProtobuf, body: strings.NewReader("x")}); a.status != 400 {
+			t.Errorf("%s: the answer to nonsense is %d", url, a.status)
+		}
+	}
+	for _, address := range []string{g.grpc, g.Addrs().MoreGRPC[0].String()} {
+		g.grpc = address
+		client := g.dial(t)
+		message := parse(t, new(collogs.ExportLogsServiceRequest), encoded)
+		if err := client.Invoke(t.Context(), "/queue.Service/Put", message, new(collogs.ExportLogsServiceResponse)); err != nil || events(g.recorder.Take()) != 2 {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for name, r := range map[string]Route{
+		"no method":         {Path: "/queue.Service", GRPC: true, Formats: make([]Format, 1)},
+		"no format":         {Path: "/queue.Service/Put", GRPC: true},
+		"a service of OTLP": {Path: "/" + grpcServices[telemetry.Logs] + "/Export", GRPC: true, Formats: make([]Format, 1)},
+	} {
+		if _, err := New(testConfig(), g.recorder, prometheus.NewRegistry(), slog.New(slog.DiscardHandler), r); err == nil {
+			t.Errorf("%s is routed", name)
+		}
+	}
+}
+
 func TestProtocolsCanBeTurnedOff(t *testing.T) {
 	g := start(t, func(cfg *Config) { cfg.OTLPGRPC = "" })
 	if g.Addrs().GRPC != nil || g.Addrs().HTTP == nil {
@@ -296,6 +331,9 @@ func TestConfigurationMistakes(t *testing.T) {
 		"everybody, no tokens":   {func(c *Config) { c.OTLPHTTP = ":4318" }, "can be reached from other machines"},
 		"everybody, by name":     {func(c *Config) { c.OTLPGRPC = "gateway.example:4317" }, "can be reached from other machines"},
 		"everybody, IPv6":        {func(c *Config) { c.OTLPGRPC = "[::]:4317" }, "can be reached from other machines"},
+		"one more, no tokens":    {func(c *Config) { c.MoreHTTP = []string{"127.0.0.1:1", ":9411"} }, "gateway.more_http: :9411 can be reached"},
+		"one more, no address":   {func(c *Config) { c.MoreGRPC = []string{""} }, "gateway.more_grpc: \"\" is no host:port"},
+		"more, on loopback":      {func(c *Config) { c.MoreGRPC, c.MoreHTTP = []string{"[::1]:1"}, []string{"127.0.0.1:1", "127.0.0.1:2"} }, ""},
 		"loopback, IPv6":         {func(c *Config) { c.OTLPGRPC = "[::1]:4317" }, ""},
 		"loopback, by name":      {func(c *Config) { c.OTLPGRPC = "localhost:4317" }, ""},
 		"everybody, with tokens": {func(c *Config) { c.OTLPHTTP = ":4318"; c.Tokens = []TokenConfig{{Token: "a", Tenant: "b"}} }, ""},

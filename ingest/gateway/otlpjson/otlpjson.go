@@ -17,6 +17,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/goshawk-observability/goshawk/internal/jsontext"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -34,36 +35,37 @@ func AppendProto(dst []byte, signal telemetry.Signal, src []byte, maxDepth int) 
 	case telemetry.Metrics:
 		root = metricsRequest
 	}
-	t := transcoder{scanner: scanner{src: src, maxDepth: maxDepth}, dst: dst}
+	t := transcoder{dst: dst}
+	t.Reset(src, maxDepth)
 	if err := t.message(root); err != nil {
 		return nil, err
 	}
-	if t.space(); t.pos != len(src) {
-		return nil, t.errorf("more text after the end of the request")
+	if err := t.End(); err != nil {
+		return nil, err
 	}
 	return t.dst, nil
 }
 
 // transcoder reads JSON from its scanner and writes protobuf to dst.
 type transcoder struct {
-	scanner
+	jsontext.Scanner
 	dst []byte
 }
 
 // message writes the fields of the object that comes next.
 func (t *transcoder) message(m *message) error {
-	return t.object(func(key []byte) error {
+	return t.Object(func(key []byte) error {
 		f, ok := m.fields[string(key)]
 		if !ok {
-			return t.skip()
+			return t.Skip()
 		}
 		err := t.field(f)
-		var placed *Error
+		var placed *jsontext.Error
 		switch {
 		case err == nil || errors.Is(err, ErrNoRoom):
 			return err
 		case !errors.As(err, &placed):
-			placed = &Error{Offset: t.pos, Message: err.Error()}
+			placed = &jsontext.Error{Offset: t.Pos(), Message: err.Error()}
 		}
 		if placed.Field == "" {
 			placed.Field = f.name
@@ -73,20 +75,20 @@ func (t *transcoder) message(m *message) error {
 }
 
 func (t *transcoder) field(f *field) error {
-	if t.null() {
+	if t.Null() {
 		return nil
 	}
 	switch {
 	case !f.list:
 		return t.value(f)
 	case f.kind == embedded:
-		return t.array(func() error { return t.value(f) })
+		return t.Array(func() error { return t.value(f) })
 	}
 	start, err := t.open(f.number)
 	if err != nil {
 		return err
 	}
-	if err := t.array(func() error { return t.scalar(f) }); err != nil {
+	if err := t.Array(func() error { return t.scalar(f) }); err != nil {
 		return err
 	}
 	return t.close(start)
@@ -135,19 +137,19 @@ func (t *transcoder) scalar(f *field) error {
 	}
 	switch f.kind {
 	case boolean:
-		b, err := t.bool()
+		b, err := t.Bool()
 		t.dst = protowire.AppendVarint(t.dst, protowire.EncodeBool(b))
 		return err
 	case unsigned:
-		n, err := t.uint()
+		n, err := t.Uint()
 		t.dst = protowire.AppendVarint(t.dst, n)
 		return err
 	case signed:
-		n, err := t.int()
+		n, err := t.Int()
 		t.dst = protowire.AppendVarint(t.dst, uint64(n))
 		return err
 	case zigzag:
-		n, err := t.int()
+		n, err := t.Int()
 		if err == nil && int64(int32(n)) != n {
 			err = fmt.Errorf("%d does not fit into 32 bits", n)
 		}
@@ -158,22 +160,22 @@ func (t *transcoder) scalar(f *field) error {
 		t.dst = protowire.AppendVarint(t.dst, uint64(n))
 		return err
 	case fixed32:
-		n, err := t.uint()
+		n, err := t.Uint()
 		if err == nil && n > math.MaxUint32 {
 			err = fmt.Errorf("%d does not fit into 32 bits", n)
 		}
 		t.dst = protowire.AppendFixed32(t.dst, uint32(n))
 		return err
 	case fixed64:
-		n, err := t.uint()
+		n, err := t.Uint()
 		t.dst = protowire.AppendFixed64(t.dst, n)
 		return err
 	case sfixed64:
-		n, err := t.int()
+		n, err := t.Int()
 		t.dst = protowire.AppendFixed64(t.dst, uint64(n))
 		return err
 	default: // double
-		v, err := t.double()
+		v, err := t.Double()
 		t.dst = protowire.AppendFixed64(t.dst, math.Float64bits(v))
 		return err
 	}
@@ -181,19 +183,19 @@ func (t *transcoder) scalar(f *field) error {
 
 // enum reads a number or one of the names.
 func (t *transcoder) enum(names map[string]int64) (int64, error) {
-	if t.peek() != '"' {
-		return t.int()
+	if t.Peek() != '"' {
+		return t.Int()
 	}
-	before := t.pos
-	name, err := t.scratchString()
+	before := t.Pos()
+	name, err := t.ScratchString()
 	if err != nil {
 		return 0, err
 	}
 	if n, ok := names[string(name)]; ok {
 		return n, nil
 	}
-	t.pos = before
-	n, err := t.int()
+	t.Back(before)
+	n, err := t.Int()
 	if err != nil {
 		return 0, fmt.Errorf("%.40q is no value of this enum", name)
 	}
@@ -222,7 +224,7 @@ func (t *transcoder) open(number int) (int, error) {
 }
 
 func (t *transcoder) lengthRoom() int {
-	if t.depth > patched {
+	if t.Depth() > patched {
 		return lengthBytes
 	}
 	return 1

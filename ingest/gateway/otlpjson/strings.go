@@ -4,57 +4,13 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
-	"unicode/utf16"
-	"unicode/utf8"
+
+	"github.com/goshawk-observability/goshawk/internal/jsontext"
 )
-
-// rawString takes a string and returns what is between its quotes, and whether
-// that holds escapes.
-func (s *scanner) rawString() (raw []byte, escaped bool, err error) {
-	if err := s.want('"'); err != nil {
-		return nil, false, err
-	}
-	start := s.pos
-	for i := start; i < len(s.src); i++ {
-		switch c := s.src[i]; {
-		case c == '"':
-			s.pos = i + 1
-			return s.src[start:i], escaped, nil
-		case c == '\\':
-			escaped = true
-			i++
-		case c < ' ':
-			s.pos = i
-			return nil, false, s.errorf("a string holds the control character %q, which must be escaped", c)
-		}
-	}
-	return nil, false, s.errorf("a string has no end")
-}
-
-// scratchString takes a string and returns its text, valid until the next call.
-func (s *scanner) scratchString() ([]byte, error) {
-	raw, escaped, err := s.rawString()
-	if err != nil || !escaped {
-		return raw, err
-	}
-	// Only names and numerals come here; they are short, or wrong.
-	if len(raw) > maxName {
-		raw = raw[:maxName]
-	}
-	text, ok := appendUnescaped(s.scratch[:0], raw)
-	s.scratch = text
-	if !ok && len(raw) < maxName {
-		return nil, s.errorf("a string holds an unknown escape")
-	}
-	return text, nil
-}
-
-// maxName bounds what is unescaped of keys and numerals.
-const maxName = 256
 
 // bytes takes a string and appends the bytes that it stands for.
 func (t *transcoder) bytes(k kind) error {
-	raw, escaped, err := t.rawString()
+	raw, escaped, err := t.RawString()
 	if err != nil {
 		return err
 	}
@@ -67,8 +23,8 @@ func (t *transcoder) bytes(k kind) error {
 		t.dst = append(t.dst, raw...)
 	} else {
 		var ok bool
-		if t.dst, ok = appendUnescaped(t.dst, raw); !ok {
-			return t.errorf("a string holds an unknown escape")
+		if t.dst, ok = jsontext.AppendUnescaped(t.dst, raw); !ok {
+			return t.Errorf("a string holds an unknown escape")
 		}
 	}
 	if k == text {
@@ -78,10 +34,10 @@ func (t *transcoder) bytes(k kind) error {
 	decoded := t.dst[start:]
 	if k == hexID {
 		if n, err = hex.Decode(decoded, decoded); err != nil {
-			return t.errorf("%.40q is not hexadecimal", decoded)
+			return t.Errorf("%.40q is not hexadecimal", decoded)
 		}
 	} else if n, err = decodeBase64(decoded); err != nil {
-		return t.errorf("bytes are not in base64: %v", err)
+		return t.Errorf("bytes are not in base64: %v", err)
 	}
 	t.dst = t.dst[:start+n]
 	return nil
@@ -95,81 +51,4 @@ func decodeBase64(b []byte) (int, error) {
 		encoding = base64.RawURLEncoding
 	}
 	return encoding.Decode(b, bytes.TrimRight(b, "="))
-}
-
-// appendUnescaped appends the text of a JSON string. Half of a surrogate pair
-// becomes U+FFFD. It reports false for an escape that JSON does not have.
-func appendUnescaped(dst, raw []byte) ([]byte, bool) {
-	for i := 0; i < len(raw); {
-		c := raw[i]
-		if c != '\\' {
-			dst = append(dst, c)
-			i++
-			continue
-		}
-		if i+1 >= len(raw) {
-			return dst, false
-		}
-		i += 2
-		switch raw[i-1] {
-		case '"', '\\', '/':
-			dst = append(dst, raw[i-1])
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'n':
-			dst = append(dst, '\n')
-		case 'r':
-			dst = append(dst, '\r')
-		case 't':
-			dst = append(dst, '\t')
-		case 'u':
-			r, ok := hex4(raw[i:])
-			if !ok {
-				return dst, false
-			}
-			i += 4
-			if utf16.IsSurrogate(r) {
-				r = pairOf(r, raw[i:], &i)
-			}
-			dst = utf8.AppendRune(dst, r)
-		default:
-			return dst, false
-		}
-	}
-	return dst, true
-}
-
-// pairOf joins a surrogate with the one escaped in rest, and moves at past it.
-func pairOf(first rune, rest []byte, at *int) rune {
-	if len(rest) >= 6 && rest[0] == '\\' && rest[1] == 'u' {
-		if second, ok := hex4(rest[2:]); ok {
-			if r := utf16.DecodeRune(first, second); r != utf8.RuneError {
-				*at += 6
-				return r
-			}
-		}
-	}
-	return utf8.RuneError
-}
-
-func hex4(b []byte) (rune, bool) {
-	if len(b) < 4 {
-		return 0, false
-	}
-	var r rune
-	for _, c := range b[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c >= 'a' && c <= 'f':
-			r = r<<4 | rune(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			r = r<<4 | rune(c-'A'+10)
-		default:
-			return 0, false
-		}
-	}
-	return r, true
 }
