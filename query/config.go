@@ -11,6 +11,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
+	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 	TLS          transport.ServerTLS `yaml:"tls"`
 	SQL          sql.Config          `yaml:"sql"`
 	PromQL       promql.Config       `yaml:"promql"`
+	Traces       traces.Config       `yaml:"traces"`
 	Limits       LimitsConfig        `yaml:"limits"`
 	// ShutdownTimeout bounds how long requests in flight may go on after the
 	// service was told to stop.
@@ -63,6 +65,7 @@ func DefaultConfig() Config {
 		DefaultTenant: telemetry.DefaultTenant,
 		SQL:           sql.DefaultConfig(),
 		PromQL:        promql.DefaultConfig(),
+		Traces:        traces.DefaultConfig(),
 		Limits: LimitsConfig{
 			MaxConnections:    512,
 			MaxHeader:         512 << 10, // a query may be in the URL
@@ -76,7 +79,7 @@ func DefaultConfig() Config {
 
 // Validate says what is wrong with the values. It opens nothing.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate())
+	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate(), c.Traces.Validate())
 }
 
 func (c *Config) validateAddress() error {

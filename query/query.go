@@ -1,10 +1,10 @@
 // Package query is the role that answers: read-only SQL over the ClickHouse
-// HTTP interface, PromQL over Prometheus's, goshawk's own JSON and the first
-// page, all on one port.
+// HTTP interface, PromQL over Prometheus's, traces over those of Jaeger, Zipkin
+// and Tempo, goshawk's own JSON and the first page, all on one port.
 //
 // This package listens, lets requests in and routes them. Who asks is settled
-// here; what the answers are is in query/sql, query/promql, query/api and
-// query/ledger.
+// here; what the answers are is in query/sql, query/promql, query/traces,
+// query/api and query/ledger.
 package query
 
 import (
@@ -52,6 +52,7 @@ type Server struct {
 	sql     *sql.Handler
 	api     *api.API
 	promql  *promql.API
+	traces  tracing
 	tls     *transport.Certificates // nil without TLS
 	metrics *metrics
 
@@ -91,6 +92,7 @@ func New(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) (*S
 		return nil, err
 	}
 	s.promql = promql.New(cfg.PromQL, promql.NewStore(cfg.PromQL, deps.Columns, cfg.SQL.Database), deps.Version, reg, log)
+	s.traces = newTracing(cfg, deps, reg, log)
 	return s, nil
 }
 
@@ -134,6 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 		IdleTimeout:       s.cfg.Limits.IdleTimeout,
 		MaxHeaderBytes:    int(s.cfg.Limits.MaxHeader),
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		Protocols:         protocols(),
 	}
 	listener := netutil.LimitListener(s.listener, s.cfg.Limits.MaxConnections)
 	s.log.Info("query service listens", "address", s.Addr().String(), "tls", s.cfg.TLS.Enabled(), "tokens", len(s.cfg.Tokens))
@@ -198,6 +201,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/cardinality", s.granted(func(w http.ResponseWriter, r *http.Request, g grant) {
 		s.promql.ServeCardinality(w, r, s.tenantOf(r, g))
 	}))
+	s.routeTraces(mux)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
 	mux.HandleFunc("GET /readyz", s.serveReady)

@@ -3,6 +3,7 @@
 import { $, el, table, tag } from "./dom.js";
 import { clock, duration } from "./format.js";
 import { sql } from "./server.js";
+import { traceLink } from "./trace.js";
 
 // The window grows until something is in it, and shrinks when data flows again.
 const windows = [[1, "last minute"], [15, "last 15 minutes"], [1440, "last 24 hours"]];
@@ -32,7 +33,7 @@ FROM logs WHERE ${where} ORDER BY time DESC LIMIT 12`);
     rows.map(([time, service, severity, body, trace]) => [
       { text: clock(Number(time)), class: "mono nowrap" }, { text: service, class: "nowrap" }, tag(severity, kinds[severity]),
       { text: el("div", { title: body }, body), class: "body" },
-      { text: el("span", { title: trace }, trace.slice(0, 8)), class: "mono nowrap" },
+      { text: traceLink(trace), class: "mono nowrap" },
     ]), "no logs in the last 24 hours");
 }
 
@@ -44,6 +45,6 @@ FROM spans WHERE ${where} ORDER BY duration_ns DESC LIMIT 10`);
     rows.map(([time, service, name, kind, status, ns, trace]) => [
       duration(Number(ns)), { text: service, class: "nowrap" }, { text: el("div", { title: name }, name), class: "body" }, kind,
       tag(status, status === "error" ? "bad" : ""), { text: clock(Number(time)), class: "mono nowrap" },
-      { text: el("span", { title: trace }, trace.slice(0, 8)), class: "mono nowrap" },
+      { text: traceLink(trace), class: "mono nowrap" },
     ]), "no spans in the last 24 hours");
 }

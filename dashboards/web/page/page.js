@@ -6,7 +6,9 @@ import { showComponents, showDisk, showLag, showLedger, showSignals, showTables 
 import { clock, rate } from "./format.js";
 import { showHosts } from "./hosts.js";
 import { NoAnswer, Refused, flow, ledger, setToken } from "./server.js";
+import { showServiceMap } from "./servicemap.js";
 import { startSQLBox } from "./sqlbox.js";
+import { startTrace } from "./trace.js";
 
 let ever = false; // whether anything has arrived, as far as this page knows
 let verifying = false;
@@ -125,9 +127,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", () => copy($(button.dataset.copy).textContent, button));
 }
 startSQLBox();
+startTrace();
 await pollFlow();
 every(1000, pollFlow);
 every(1000, async () => { if (usable && !verifying) showLedger(await ledger(false)); });
 every(2000, async () => { if (usable) await showLogs(); });
 every(5000, async () => { if (usable) await showSpans(); });
 every(10000, async () => { if (usable) await showHosts(); });
+every(20000, async () => { if (usable) await showServiceMap(); });

@@ -25,7 +25,7 @@ async function ask(path, options = {}, timeout = 10000) {
     const text = await response.text();
     if (!response.ok) {
       let message = text;
-      try { message = JSON.parse(text).error.message; } catch { /* as it is */ }
+      try { const said = JSON.parse(text); message = (said.error ?? said.errors[0]).message ?? said.errors[0].msg; } catch { /* as it is */ }
       throw new Refused(response.status, message || `status ${response.status}`);
     }
     return { data: JSON.parse(text), response };
@@ -54,3 +54,10 @@ export async function promql(query, minutes = 0) {
   const path = `/api/v1/${minutes ? "query_range" : "query"}`;
   return (await ask(path, { method: "POST", body: new URLSearchParams({ query, ...range }) })).data.data.result;
 }
+
+/** trace is a trace in the form of Jaeger's API. */
+export const trace = async (id) => (await ask(`/jaeger/api/traces/${encodeURIComponent(id)}`)).data.data[0];
+
+/** dependencies are the calls between services over the last minutes. */
+export const dependencies = async (minutes) =>
+  (await ask(`/jaeger/api/dependencies?endTs=${Date.now()}&lookback=${minutes * 60000}`)).data.data;

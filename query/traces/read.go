@@ -1,0 +1,148 @@
+package traces
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+// Trace reads a trace, nil where there is none. Hint is when its spans may have
+// happened, give or take the margin; nil is any time.
+func (r *Reader) Trace(ctx context.Context, id telemetry.TraceID, hint *Range) (*Trace, error) {
+	in := r.extent(id)
+	if hint != nil {
+		in = hint.Wider(r.store.cfg.Margin)
+	}
+	all, err := r.Traces(ctx, []telemetry.TraceID{id}, in, All)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// extent is when a trace may have happened. It is where a table that has a row
+// for each trace will say so.
+func (r *Reader) extent(telemetry.TraceID) Range { return Everything() }
+
+// Traces reads the spans of traces that started in the range. The traces come in
+// the order of the ids, without those that have no span. Where there are more
+// spans than one request may read, the first of each trace are read and the
+// traces are marked; Note says so too.
+func (r *Reader) Traces(ctx context.Context, ids []telemetry.TraceID, in Range, which Columns) ([]*Trace, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, cut, err := r.spans(ctx, ids, in, which, "")
+	if err != nil {
+		return nil, err
+	}
+	if cut {
+		// Once more, so that what is left out does not depend on how the rows lie.
+		if found, _, err = r.spans(ctx, ids, in, which, "\nORDER BY time"); err != nil {
+			return nil, err
+		}
+		r.Note = "not all spans are shown: the request may read " + strconv.Itoa(r.store.cfg.MaxSpans) + " of them (query.traces.max_spans) and " +
+			r.store.cfg.MaxSpanBytes.String() + " (query.traces.max_span_bytes)"
+	}
+	var all []*Trace
+	for _, id := range ids {
+		t := found[id]
+		if t == nil {
+			continue
+		}
+		delete(found, id) // an id that is there twice gives one trace
+		t.Cut = cut
+		slices.SortStableFunc(t.Spans, func(a, b Span) int {
+			if a.Start != b.Start {
+				return cmp.Compare(a.Start, b.Start)
+			}
+			return cmp.Compare(b.Duration, a.Duration)
+		})
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// spans reads spans in the given order, up to the limits; cut says that there
+// are more.
+func (r *Reader) spans(ctx context.Context, ids []telemetry.TraceID, in Range, which Columns, order string) (map[telemetry.TraceID]*Trace, bool, error) {
+	columns := newSpanColumns(which)
+	var c Condition
+	c.Add(TraceIDs(ids))
+	c = c.of(r.tenant, in)
+	limit := r.store.cfg.MaxSpans
+	text := "SELECT " + columns.out.columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.where() +
+		order + "\nLIMIT " + strconv.Itoa(limit+1)
+	found := make(map[telemetry.TraceID]*Trace, len(ids))
+	total, size, cut := 0, 0, false
+	err := r.read(ctx, text, c.parameters, &columns.out, func() error {
+		size += columns.hold()
+		for i := range columns.times {
+			if total == limit || size > int(r.store.cfg.MaxSpanBytes) && total > 0 {
+				cut = true
+				return errEnough
+			}
+			total++
+			id, s := columns.span(i)
+			t := found[id]
+			if t == nil {
+				t = &Trace{ID: id}
+				found[id] = t
+			}
+			t.Spans = append(t.Spans, s)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, false, err
+	}
+	return found, cut, nil
+}
+
+// ParseTraceID reads a trace id of 1 to 32 hexadecimal digits, of which leading
+// zeros may be left out.
+func ParseTraceID(text string) (telemetry.TraceID, bool) {
+	var id telemetry.TraceID
+	ok := parseID(id[:], text)
+	return id, ok && !id.IsZero()
+}
+
+// ParseSpanID reads a span id of 1 to 16 hexadecimal digits.
+func ParseSpanID(text string) (telemetry.SpanID, bool) {
+	var id telemetry.SpanID
+	ok := parseID(id[:], text)
+	return id, ok
+}
+
+func parseID(id []byte, text string) bool {
+	if text == "" || len(text) > 2*len(id) {
+		return false
+	}
+	text = strings.Repeat("0", 2*len(id)-len(text)) + text
+	for i := range id {
+		high, low := digit(text[2*i]), digit(text[2*i+1])
+		if high > 15 || low > 15 {
+			return false
+		}
+		id[i] = high<<4 | low
+	}
+	return true
+}
+
+func digit(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 255
+}
