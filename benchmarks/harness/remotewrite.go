@@ -46,7 +46,7 @@ func runRemoteWrite(ctx context.Context, e *env) ([]measurement, error) {
 			start := time.Now().Add(-time.Duration(rounds+10) * writeStep)
 			warm := writeRequests(v.message, v.encode, start, 0, 10)
 			requests := writeRequests(v.message, v.encode, start, 10, rounds)
-			if _, err := post(ctx, cl.HTTP, warm, few); err != nil {
+			if _, err := post(ctx, cl.HTTP, warm); err != nil {
 				return nil, err
 			}
 			roles := []string{"gateway", "broker"}
@@ -57,7 +57,7 @@ func runRemoteWrite(ctx context.Context, e *env) ([]measurement, error) {
 					return nil, err
 				}
 			}
-			took, err := post(ctx, cl.HTTP, requests, few)
+			took, err := post(ctx, cl.HTTP, requests)
 			if err != nil {
 				return nil, err
 			}
@@ -95,8 +95,8 @@ func runRemoteWritePath(ctx context.Context, e *env) ([]measurement, error) {
 	return runPath(ctx, e, path{
 		table: "samples", limit: 2.0,
 		warmEvents: warmRounds * writeSeries, events: rounds * writeSeries,
-		warm: func(ctx context.Context, address string) error { _, err := post(ctx, address, warm, few); return err },
-		load: func(ctx context.Context, address string) error { _, err := post(ctx, address, load, few); return err },
+		warm: func(ctx context.Context, address string) error { _, err := post(ctx, address, warm); return err },
+		load: func(ctx context.Context, address string) error { _, err := post(ctx, address, load); return err },
 	})
 }
 
@@ -118,9 +118,9 @@ func writeRequests(message string, encode writeEncoder, start time.Time, first, 
 	return requests
 }
 
-// post sends requests, headers and all, over so many connections and waits for
+// post sends requests, headers and all, over a few connections and waits for
 // every answer.
-func post(ctx context.Context, address string, requests [][]byte, connections int) (time.Duration, error) {
+func post(ctx context.Context, address string, requests [][]byte) (time.Duration, error) {
 	began := time.Now()
 	work := make(chan []byte)
 	group, ctx := errgroup.WithContext(ctx)
@@ -135,7 +135,7 @@ func post(ctx context.Context, address string, requests [][]byte, connections in
 		}
 		return nil
 	})
-	for range connections {
+	for range few {
 		group.Go(func() error {
 			conn, err := net.Dial("tcp", address)
 			if err != nil {
