@@ -340,6 +340,8 @@ func TestValidate(t *testing.T) {
 		"max_connections":           func(c *query.Config) { c.Limits.MaxConnections = 0 },
 		"query.limits.idle_timeout": func(c *query.Config) { c.Limits.IdleTimeout = 0 },
 		"query.sql.limits":          func(c *query.Config) { c.SQL.Limits.MaxMemory = 0 },
+		"query.traces.timeout":      func(c *query.Config) { c.Traces.Timeout = 0 },
+		"query.traces.max_spans":    func(c *query.Config) { c.Traces.MaxSpans = 0 },
 		"allowed_hosts":             func(c *query.Config) { c.AllowedHosts = []string{"http://x"} },
 	} {
 		cfg := query.DefaultConfig()
