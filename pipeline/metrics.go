@@ -28,6 +28,8 @@ type WorkerMetrics struct {
 	stuck                                                 *prometheus.GaugeVec
 	seconds                                               *prometheus.CounterVec
 	delay                                                 *prometheus.HistogramVec
+	stateMetrics
+	traces *prometheus.CounterVec
 
 	mu         sync.Mutex
 	partitions map[partitionKey]*partitionMetrics
@@ -65,6 +67,11 @@ func NewWorkerMetrics(reg prometheus.Registerer) *WorkerMetrics {
 		partitions: make(map[partitionKey]*partitionMetrics),
 	}
 	reg.MustRegister(m.stuck, m.delay)
+	m.stateMetrics = newStateMetrics(reg)
+	m.traces = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "goshawk_traces_closed_total", Help: "Rows of traces in committed blocks, by what closed the trace.",
+	}, []string{"topic", "partition", "reason"})
+	reg.MustRegister(m.traces)
 	return m
 }
 
@@ -77,6 +84,7 @@ type partitionMetrics struct {
 	stuck                              prometheus.Gauge
 	seconds                            [steps]prometheus.Counter
 	delay                              prometheus.Observer
+	statePartition
 }
 
 func (m *WorkerMetrics) partition(topic string, partition int32) *partitionMetrics {
@@ -97,6 +105,7 @@ func (m *WorkerMetrics) partition(topic string, partition int32) *partitionMetri
 		stuck:    m.stuck.WithLabelValues(topic, number),
 		delay:    m.delay.WithLabelValues(topic),
 	}
+	p.statePartition = m.stateMetrics.partition(topic, number)
 	for i, name := range stepNames {
 		p.seconds[i] = m.seconds.WithLabelValues(topic, number, name)
 	}
@@ -110,10 +119,11 @@ func (m *WorkerMetrics) Forget(topic string, partition int32) {
 	defer m.mu.Unlock()
 	delete(m.partitions, partitionKey{topic, partition})
 	labels := prometheus.Labels{"topic": topic, "partition": strconv.Itoa(int(partition))}
-	for _, c := range []*prometheus.CounterVec{m.batches, m.events, m.repeated, m.dropped, m.rejected, m.retried, m.seconds} {
+	for _, c := range []*prometheus.CounterVec{m.batches, m.events, m.repeated, m.dropped, m.rejected, m.retried, m.seconds, m.traces} {
 		c.DeletePartialMatch(labels)
 	}
 	m.stuck.DeletePartialMatch(labels)
+	m.stateMetrics.forget(labels)
 }
 
 // step adds the time of a step and returns its end.
@@ -137,8 +147,29 @@ func (p *partitionMetrics) done(b *telemetry.Batch, now time.Time) {
 		}
 		p.delay.Observe(max(now.Sub(time.Unix(0, r.ReceiveTime)).Seconds(), 0))
 	}
+	p.closed(b)
 	for i := range b.Rejects {
 		r := &b.Rejects[i]
 		p.all.rejected.WithLabelValues(p.topic, p.number, r.ReasonCode).Add(float64(r.Events))
+	}
+}
+
+// closed counts rows of traces.
+func (p *partitionMetrics) closed(b *telemetry.Batch) {
+	var rows [len(telemetry.TraceCloseds)][2]int
+	for i := range b.Traces {
+		oversized := 0
+		if b.Traces[i].Oversized {
+			oversized = 1
+		}
+		rows[b.Traces[i].Closed][oversized]++
+	}
+	for reason, n := range rows {
+		name := telemetry.TraceCloseds[reason]
+		for oversized, suffix := range [...]string{"", "_oversized"} {
+			if n[oversized] > 0 {
+				p.all.traces.WithLabelValues(p.topic, p.number, name+suffix).Add(float64(n[oversized]))
+			}
+		}
 	}
 }

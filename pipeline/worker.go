@@ -38,12 +38,19 @@ type Worker struct {
 	Processors []NamedProcessor
 	Sinks      []NamedSink
 
+	// Snapshots keeps the state of processors that have one; nil leaves it in
+	// memory, and a restart begins without.
+	Snapshots SnapshotStore
+	State     StateConfig
+
 	Log     *slog.Logger
 	Metrics *WorkerMetrics
 	// Now is the clock for metrics and pauses; nil for the wall clock.
 	Now func() time.Time
 	// Pause waits before a failed write is repeated; nil waits in real time.
 	Pause func(ctx context.Context, attempt int)
+
+	state *stateKeeper // nil where no state is to be saved
 }
 
 // Run moves blocks until the context ends or the partition is lost (nil), or
@@ -56,16 +63,15 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.Pause = pause
 	}
 	batch := new(telemetry.Batch)
-	for {
-		err := w.step(ctx, batch)
-		switch {
-		case err == nil:
-		case errors.Is(err, ErrLost), ctx.Err() != nil:
-			return nil
-		default:
-			return err
-		}
+	err := w.restore(ctx)
+	defer func() { w.state.close() }()
+	for err == nil {
+		err = w.step(ctx, batch)
 	}
+	if errors.Is(err, ErrLost) || ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // step moves one block.
@@ -83,6 +89,9 @@ func (w *Worker) step(ctx context.Context, b *telemetry.Batch) (err error) {
 	m := w.Metrics.partition(b.Topic, b.Partition)
 	taken := w.Now()
 	m.step(stepTake, start, taken)
+	if b.Replayed {
+		return w.replay(ctx, b, m, taken)
+	}
 	if len(b.Records) > 0 {
 		if err := w.work(ctx, b, m, taken); err != nil {
 			return err
@@ -95,11 +104,24 @@ func (w *Worker) step(ctx context.Context, b *telemetry.Batch) (err error) {
 	after := w.Now()
 	m.step(stepCommit, before, after)
 	m.done(b, after)
+	if w.state != nil {
+		w.state.note(b)
+		w.state.committed(ctx, &b.Block)
+	}
 	return nil
 }
 
-// work decodes, processes and writes a block.
-func (w *Worker) work(ctx context.Context, b *telemetry.Batch, m *partitionMetrics, at time.Time) error {
+// replay makes the processors see a block again that is stored already.
+func (w *Worker) replay(ctx context.Context, b *telemetry.Batch, m *partitionMetrics, at time.Time) error {
+	m.replayed.Add(float64(len(b.Records)))
+	if w.state != nil {
+		w.state.note(b)
+	}
+	return w.process(ctx, b, m, at)
+}
+
+// process decodes a block and runs it through the processors.
+func (w *Worker) process(ctx context.Context, b *telemetry.Batch, m *partitionMetrics, at time.Time) error {
 	w.Decode(b)
 	at = m.step(stepDecode, at, w.Now())
 	for _, p := range w.Processors {
@@ -108,6 +130,14 @@ func (w *Worker) work(ctx context.Context, b *telemetry.Batch, m *partitionMetri
 		}
 	}
 	m.step(stepProcess, at, w.Now())
+	return nil
+}
+
+// work decodes, processes and writes a block.
+func (w *Worker) work(ctx context.Context, b *telemetry.Batch, m *partitionMetrics, at time.Time) error {
+	if err := w.process(ctx, b, m, at); err != nil {
+		return err
+	}
 	for _, s := range w.Sinks {
 		if err := w.write(ctx, s, b, m); err != nil {
 			return err

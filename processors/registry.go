@@ -6,11 +6,13 @@ package processors
 import (
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors/drop"
+	"github.com/goshawk-observability/goshawk/processors/traces"
 )
 
 // Registry returns the registry of all processors.
 func Registry() (*pipeline.Registry, error) {
 	return pipeline.NewRegistry(
 		drop.Registration(),
+		traces.Registration(),
 	)
 }

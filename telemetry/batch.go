@@ -13,6 +13,9 @@ type Batch struct {
 	// Begun is set where the source found the block planned already: somebody
 	// may have written some of it.
 	Begun bool
+	// Replayed is set where the block was committed long ago and is read again to
+	// bring the state of processors up to date: it must not be written.
+	Replayed bool
 
 	// Records describes the Kafka records the rows came from.
 	Records []Record
@@ -32,6 +35,14 @@ type Batch struct {
 	Exponentials []ExponentialPoint
 	Summaries    []SummaryPoint
 	Exemplars    []Exemplar
+
+	// Traces are those that processors took to be over in this block, whose spans
+	// may be of earlier ones. The rest are the arenas of their ranges.
+	Traces        []Trace
+	TraceServices []string
+	TracePath     []PathSpan
+	TraceSpans    []TraceSpan
+	Words         []string
 
 	// Rejects are the parts of the block that could not become rows.
 	Rejects []Reject
@@ -134,7 +145,7 @@ func (b *Batch) EventCount() int {
 
 // Reset empties the batch and keeps its memory for the next block.
 func (b *Batch) Reset() {
-	b.Block, b.Begun = Block{}, false
+	b.Block, b.Begun, b.Replayed = Block{}, false, false
 	clear(b.Records) // let go of the values
 	b.Records = b.Records[:0]
 	b.Resources = b.Resources[:0]
@@ -149,6 +160,7 @@ func (b *Batch) Reset() {
 	b.Exponentials = b.Exponentials[:0]
 	b.Summaries = b.Summaries[:0]
 	b.Exemplars = b.Exemplars[:0]
+	b.resetTraces()
 	clear(b.Rejects)
 	b.Rejects = b.Rejects[:0]
 	b.Attrs = b.Attrs[:0]

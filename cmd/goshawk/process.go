@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/goshawk-observability/goshawk/ingest/state"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
@@ -72,7 +73,7 @@ func runProcess(ctx context.Context, s Settings, o *observe.Observer) error {
 		return err
 	}
 	defer columns.Close()
-	runner, err := newRunner(s, o, client, topic.NewProducer(client, producer), conn, columns)
+	runner, err := newRunner(s, o, client, producer, conn, columns)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,8 @@ func ensureExactlyOnce(ctx context.Context, s Settings, conn clickhouse.Conn, lo
 }
 
 // newRunner puts the pipelines of all signals together.
-func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *topic.Producer, conn clickhouse.Conn, columns *clickhouse.Columns) (*pipeline.Runner, error) {
+func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProducer *kafka.Producer, conn clickhouse.Conn, columns *clickhouse.Columns) (*pipeline.Runner, error) {
+	producer := topic.NewProducer(client, kafkaProducer)
 	registry, err := processors.Registry()
 	if err != nil {
 		return nil, err
@@ -104,6 +106,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 	metrics := pipeline.NewWorkerMetrics(o.Registry)
 	stored := chsink.NewMetrics(o.Registry)
 	letters := deadletter.NewMetrics(o.Registry)
+	states := state.NewMetrics(o.Registry)
 	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
 	runner := &pipeline.Runner{Metrics: metrics}
 	for _, signal := range telemetry.Signals {
@@ -124,6 +127,9 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 				job.Run(ctx)
 			}}
 		}
+		snapshots := state.New(client, kafkaProducer, state.Config{
+			Topic: s.Topics.State, Group: s.group(signal), Chunk: min(state.DefaultChunk, int(s.Producer.MaxBatch)/2),
+		}, o.Log, states)
 		runner.Pipelines = append(runner.Pipelines, pipeline.Pipeline{
 			Name: signal.String(), Topic: name, Consumer: consumer,
 			NewWorker: func(_ int32, source pipeline.Source) (*pipeline.Worker, error) {
@@ -136,6 +142,8 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, producer *
 					Decode:     func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) },
 					Processors: steps,
 					Sinks:      newSinks(s, o, producer, conn, stored, letters),
+					Snapshots:  snapshots,
+					State:      s.Process.State,
 					Log:        o.Log,
 					Metrics:    metrics,
 				}, nil

@@ -23,6 +23,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors"
+	"github.com/goshawk-observability/goshawk/processors/traces"
 	"github.com/goshawk-observability/goshawk/query"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
 	"github.com/goshawk-observability/goshawk/sinks/rollup"
@@ -69,6 +70,8 @@ type ProcessSettings struct {
 	Group string `yaml:"group"`
 	// MaxBuffered bounds the memory of the blocks of all partitions.
 	MaxBuffered config.Bytes `yaml:"max_buffered"`
+	// State says how often the state of processors is saved.
+	State pipeline.StateConfig `yaml:"state"`
 }
 
 // SinksSettings are those of the sinks, the same for all pipelines.
@@ -104,6 +107,8 @@ type PipelineSettings struct {
 
 func defaultSettings() Settings {
 	perSignal := PipelineSettings{Source: topic.DefaultSourceConfig(), Processors: pipeline.Chain{}}
+	spans := perSignal
+	spans.Processors = pipeline.Chain{{traces.Registration().Name: map[string]any{}}}
 	s := Settings{
 		DataDir:     "./goshawk-data",
 		Kafka:       kafka.DefaultConfig(),
@@ -113,12 +118,14 @@ func defaultSettings() Settings {
 		Gateway:     gateway.DefaultConfig(),
 		Agent:       agent.DefaultConfig(),
 		RemoteWrite: remotewrite.DefaultConfig(),
-		Process:     ProcessSettings{Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered},
-		Pipelines:   PipelinesSettings{Logs: perSignal, Spans: perSignal, Metrics: perSignal},
-		Sinks:       SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig()},
-		Query:       query.DefaultConfig(),
-		Embedded:    EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
-		Observe:     observe.DefaultConfig(),
+		Process: ProcessSettings{
+			Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered, State: pipeline.DefaultStateConfig(),
+		},
+		Pipelines: PipelinesSettings{Logs: perSignal, Spans: spans, Metrics: perSignal},
+		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig()},
+		Query:     query.DefaultConfig(),
+		Embedded:  EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
+		Observe:   observe.DefaultConfig(),
 	}
 	s.Kafka.Brokers = []string{embedded}
 	s.ClickHouse.Addresses = []string{embedded}
@@ -145,6 +152,9 @@ func (s *Settings) Validate() error {
 	}
 	if err := resolved.Producer.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("producer.%w", err))
+	}
+	if err := resolved.Process.State.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("process.state.%w", err))
 	}
 	for _, signal := range telemetry.Signals {
 		p := resolved.Pipelines.Of(signal)

@@ -24,6 +24,8 @@ type block struct {
 	size    repeatsSize
 	// planned is set where the plan is in the commit metadata already.
 	planned bool
+	// replayed is set where the block is one that is done already.
+	replayed bool
 
 	memory []*kafka.Buffer
 	held   int64

@@ -17,6 +17,9 @@ type Config struct {
 	Spans      string `yaml:"spans"`
 	Metrics    string `yaml:"metrics"`
 	DeadLetter string `yaml:"deadletter"`
+	// State holds snapshots of the state of processors. It is compacted: the
+	// latest of each partition stays.
+	State string `yaml:"state"`
 	// Partitions, Replication, Retention, RetentionBytes and MaxMessage are
 	// what topics are created with. Topics that exist are left as they are.
 	Partitions  int `yaml:"partitions"`
@@ -35,7 +38,7 @@ type Config struct {
 // worker stores some hundred thousand events a second. A cluster wants more.
 func DefaultConfig() Config {
 	return Config{
-		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", DeadLetter: "goshawk_deadletter",
+		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", DeadLetter: "goshawk_deadletter", State: "goshawk_state",
 		Partitions: 2, Replication: 1, MaxMessage: 2 << 20,
 	}
 }
@@ -47,7 +50,7 @@ const minRetention = time.Minute
 func (c Config) Validate() error {
 	seen := map[string]string{}
 	for _, n := range []struct{ key, name string }{
-		{"logs", c.Logs}, {"spans", c.Spans}, {"metrics", c.Metrics}, {"deadletter", c.DeadLetter},
+		{"logs", c.Logs}, {"spans", c.Spans}, {"metrics", c.Metrics}, {"deadletter", c.DeadLetter}, {"state", c.State},
 	} {
 		if !validTopic(n.name) {
 			return fmt.Errorf("topics.%s: %q cannot name a topic", n.key, n.name)
@@ -111,5 +114,11 @@ func (c Config) Topics() []kafka.Topic {
 		}
 		all = append(all, t)
 	}
-	return all
+	// The embedded broker does not compact. It deletes the oldest segments of all
+	// topics when it has no more room, as "delete" allows; Kafka deletes nothing
+	// by age or size as long as the settings of the topic say so.
+	return append(all, kafka.Topic{Name: c.State, Partitions: c.Partitions, Replication: c.Replication, Configs: map[string]string{
+		"max.message.bytes": strconv.FormatUint(uint64(c.MaxMessage), 10),
+		"cleanup.policy":    "compact,delete", "retention.ms": "-1", "retention.bytes": "-1",
+	}})
 }

@@ -27,10 +27,13 @@ type fetcher struct {
 	at       int64      // the latest timestamp of a record read so far
 	plan     commitment // of the first block; to is 0 where there is none
 	position int64      // the next offset to read
-	limit    int64      // read no further
-	fetched  *kafka.Fetched
-	attempts int // failed fetches in a row
-	warned   time.Time
+	// committed is the offset up to which blocks were done when the partition was
+	// assigned; what is read before it is replayed.
+	committed int64
+	limit     int64 // read no further
+	fetched   *kafka.Fetched
+	attempts  int // failed fetches in a row
+	warned    time.Time
 	// stuck is since when the end of the log is before what should be there.
 	stuck time.Time
 	// broken counts failed attempts to read the batch at position.
@@ -96,7 +99,7 @@ func (f *fetcher) open() {
 
 // run fetches until the context ends.
 func (f *fetcher) run(ctx context.Context) {
-	if f.plan.to > 0 && !f.repeat(ctx) {
+	if !f.replay(ctx) || f.plan.to > 0 && !f.repeat(ctx) {
 		return
 	}
 	pause := minPause
@@ -206,6 +209,10 @@ func (f *fetcher) read(ctx context.Context, minBytes int32, wait time.Duration) 
 		f.s.end.Store(fetched.HighWatermark)
 		if fetched.Len() == 0 {
 			f.drop()
+			if f.block.replayed {
+				f.endReplay(fetched.HighWatermark)
+				return
+			}
 			f.waitForEnd(ctx, fetched.HighWatermark)
 			return
 		}
@@ -240,7 +247,9 @@ func (f *fetcher) read(ctx context.Context, minBytes int32, wait time.Duration) 
 	if batch.Next > f.limit {
 		f.drop() // the rest of the batch belongs to the next block
 	}
-	f.s.metrics.records.Add(float64(len(f.block.records) - count))
+	if !f.block.replayed {
+		f.s.metrics.records.Add(float64(len(f.block.records) - count))
+	}
 }
 
 // add takes a record into the block.
@@ -260,9 +269,7 @@ func (f *fetcher) add(r *kafka.FetchedRecord) {
 	if rec.ReceiveTime == 0 {
 		rec.ReceiveTime = r.Timestamp * int64(time.Millisecond)
 	}
-	if e.id.IsZero() {
-		f.s.metrics.foreign.Inc()
-	} else {
+	if !e.id.IsZero() {
 		rec.Repeated = f.window.add(e.id, r.Offset, rec.ReceiveTime)
 	}
 	distance := r.Offset - b.from
@@ -272,8 +279,7 @@ func (f *fetcher) add(r *kafka.FetchedRecord) {
 	if rec.Repeated {
 		b.repeats = append(b.repeats, distance)
 		b.size.add(distance)
-		f.s.metrics.repeats.Inc()
-		if f.planned == nil && !b.size.fit() {
+		if f.planned == nil && !b.replayed && !b.size.fit() {
 			f.limit = r.Offset + 1
 		}
 	} else {
@@ -281,12 +287,27 @@ func (f *fetcher) add(r *kafka.FetchedRecord) {
 		f.kept = true
 		b.events += weight(e.events, r.Value)
 		b.bytes += int64(len(r.Value))
-		f.s.metrics.bytes.Add(float64(len(r.Value)))
-		if e.events > 0 {
-			f.s.metrics.events.Add(float64(e.events))
-		}
 	}
 	b.records = append(b.records, rec)
+	if !b.replayed {
+		f.count(&e, &rec)
+	}
+}
+
+// count counts a record that is read for the first time, or again with its block.
+func (f *fetcher) count(e *envelope, rec *telemetry.Record) {
+	m := f.s.metrics
+	if e.id.IsZero() {
+		m.foreign.Inc()
+	}
+	if rec.Repeated {
+		m.repeats.Inc()
+		return
+	}
+	m.bytes.Add(float64(len(rec.Value)))
+	if e.events > 0 {
+		m.events.Add(float64(e.events))
+	}
 }
 
 // tenant returns the tenant's name as a string that outlives the record.

@@ -26,6 +26,8 @@ func (f *fetcher) outOfRange(ctx context.Context) {
 		return
 	}
 	switch {
+	case f.block.replayed:
+		f.missReplay(bounds)
 	case f.position < bounds.First:
 		next := min(bounds.First, f.limit)
 		f.lose(next-f.position, "kafka has deleted records before they were read", "continue", next)

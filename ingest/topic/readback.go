@@ -14,16 +14,18 @@ import (
 )
 
 // prepare sets the fetcher to an offset and remembers the batch ids before it.
-func (f *fetcher) prepare(ctx context.Context, offset int64, c commitment, bounds kafka.Offsets) error {
-	f.position, f.epoch, f.at, f.plan = offset, c.epoch, c.at, c
+func (f *fetcher) prepare(ctx context.Context, b *beginning) error {
+	offset, c, bounds := b.from, b.commitment, b.bounds
+	f.position, f.committed, f.epoch, f.at, f.plan = offset, b.committed, c.epoch, c.at, c
 	cfg := &f.s.c.cfg
 	f.window = newWindow(cfg.RepeatWindow, cfg.RepeatIDs)
 	if cfg.RepeatIDs == 0 || cfg.RepeatWindow == 0 || offset <= bounds.First || offset > bounds.Next {
 		return nil
 	}
 	from := bounds.First
-	if kept := f.s.c.kept.take(f.s.partition); kept != nil && kept.epoch == c.epoch {
-		// This process had the partition before.
+	if kept := f.s.c.kept.take(f.s.partition); kept != nil && kept.epoch == c.epoch && offset == b.committed {
+		// This process had the partition before. Of the time before the committed
+		// offset it may have forgotten what counted then.
 		f.window = kept.window
 		f.window.truncate(offset)
 		from = kept.position

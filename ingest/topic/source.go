@@ -28,19 +28,35 @@ type source struct {
 	metrics   *partitionMetrics
 
 	fetcher *fetcher
+	// at is where the partition stood when it was assigned, and begin what the
+	// fetcher begins with; it is nil once that is under way.
+	at      pipeline.Position
+	begin   *beginning
 	current *block
 	// end is the offset after the last record, as the broker last said, and
 	// committed the group's offset.
 	end, committed atomic.Int64
 
-	cancel  context.CancelFunc
-	fetches sync.WaitGroup
+	// fetching ends the fetcher.
+	fetching context.Context
+	cancel   context.CancelFunc
+	fetches  sync.WaitGroup
 }
 
-var _ pipeline.Source = (*source)(nil)
+// beginning is what a fetcher begins with.
+type beginning struct {
+	// from is the first offset to read, less than the committed one where blocks
+	// that are done are to come again.
+	from       int64
+	committed  int64
+	commitment commitment
+	bounds     kafka.Offsets
+}
 
-// open reads what the group has committed for the partition, remembers the
-// batch ids before that, and starts to fetch.
+var _ pipeline.Rewinder = (*source)(nil)
+
+// open reads what the group has committed for the partition. Fetching begins with
+// the first Take.
 func (c *Consumer) open(ctx context.Context, m *membership, g *kafkago.Generation, partition int32) (*source, error) {
 	s := &source{
 		c: c, member: m, gen: g, partition: partition,
@@ -48,29 +64,58 @@ func (c *Consumer) open(ctx context.Context, m *membership, g *kafkago.Generatio
 		metrics: c.metrics.partition(c.topic, partition),
 	}
 	s.fetcher = newFetcher(s)
-	for attempt := 0; ; attempt++ {
-		err := s.prepare(ctx)
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil || errors.Is(err, errLaterVersion) {
-			s.metrics.forget()
-			return nil, err
-		}
-		c.client.Reset()
-		if attempt == 2 {
-			s.log.Warn("cannot read where the partition stands, trying again", "error", err)
-		}
-		backoff(ctx, attempt)
+	s.fetching, s.cancel = context.WithCancel(ctx)
+	if err := s.again(ctx, "cannot read where the partition stands, trying again", s.locate); err != nil {
+		s.cancel()
+		s.metrics.forget()
+		return nil, err
 	}
-	fetching, cancel := context.WithCancel(ctx)
-	s.cancel = cancel
-	s.fetches.Go(func() { s.fetcher.run(fetching) })
 	return s, nil
 }
 
-// prepare finds the offset to go on from.
-func (s *source) prepare(ctx context.Context) error {
+// again calls f until it succeeds, the context ends or trying again does not help.
+func (s *source) again(ctx context.Context, complaint string, f func(context.Context) error) error {
+	for attempt := 0; ; attempt++ {
+		err := f(ctx)
+		if err == nil || ctx.Err() != nil || errors.Is(err, errLaterVersion) {
+			return err
+		}
+		s.c.client.Reset()
+		if attempt == 2 {
+			s.log.Warn(complaint, "error", err)
+		}
+		backoff(ctx, attempt)
+	}
+}
+
+// Position implements pipeline.Rewinder.
+func (s *source) Position() pipeline.Position { return s.at }
+
+// Rewind implements pipeline.Rewinder.
+func (s *source) Rewind(from int64) {
+	if s.begin != nil {
+		s.begin.from = max(min(from, s.begin.committed), s.at.First)
+	}
+}
+
+// start begins to fetch, with the batch ids remembered that came before.
+func (s *source) start(ctx context.Context) error {
+	err := s.again(ctx, "cannot read the batch ids before the partition's offset, trying again", func(ctx context.Context) error {
+		return s.fetcher.prepare(ctx, s.begin)
+	})
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	s.begin = nil
+	s.fetches.Go(func() { s.fetcher.run(s.fetching) })
+	return nil
+}
+
+// locate finds the offset to go on from.
+func (s *source) locate(ctx context.Context) error {
 	committed, err := s.c.client.Committed(ctx, s.c.group, s.c.topic, int(s.partition))
 	if err != nil {
 		return err
@@ -101,7 +146,12 @@ func (s *source) prepare(ctx context.Context) error {
 	s.end.Store(bounds.Next)
 	s.committed.Store(offset)
 	s.showLag()
-	return s.fetcher.prepare(ctx, offset, c, bounds)
+	s.at = pipeline.Position{
+		Topic: s.c.topic, Partition: s.partition, First: min(bounds.First, offset), Committed: offset,
+		Epoch: c.epoch, Fresh: committed[0].CommittedOffset < 0,
+	}
+	s.begin = &beginning{from: offset, committed: offset, commitment: c, bounds: bounds}
+	return nil
 }
 
 // newEpoch returns a random Block.Epoch.
@@ -113,6 +163,11 @@ func (s *source) close() {
 	s.releaseCurrent()
 	s.fetcher.close()
 	f := s.fetcher
+	if s.begin != nil || f.position < f.committed {
+		// The window that was kept before, if any, still serves.
+		s.metrics.forget()
+		return
+	}
 	s.c.kept.put(s.partition, &keptWindow{window: f.window, position: f.position, epoch: f.epoch})
 	s.metrics.forget()
 }
@@ -130,13 +185,18 @@ func (s *source) Take(ctx context.Context, b *telemetry.Batch) error {
 	clear(b.Records)
 	b.Records = b.Records[:0]
 	s.releaseCurrent()
+	if s.begin != nil {
+		if err := s.start(ctx); err != nil {
+			return err
+		}
+	}
 	select {
 	case s.current = <-s.fetcher.blocks:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 	blk := s.current
-	if !blk.planned && len(blk.records) > 0 {
+	if !blk.planned && !blk.replayed && len(blk.records) > 0 {
 		plan := commitment{epoch: blk.epoch, at: blk.at, to: blk.to, repeats: blk.repeats}
 		if err := s.commit(blk.from, plan.String()); err != nil {
 			return fmt.Errorf("planning block %d-%d: %w", blk.from, blk.to, err)
@@ -145,9 +205,11 @@ func (s *source) Take(ctx context.Context, b *telemetry.Batch) error {
 	b.Block = telemetry.Block{
 		Topic: s.c.topic, Partition: s.partition, From: blk.from, To: blk.to, Signal: s.c.signal, Epoch: blk.epoch,
 	}
-	b.Begun = blk.planned
+	b.Begun, b.Replayed = blk.planned, blk.replayed
 	b.Records, blk.records = blk.records, b.Records
-	s.metrics.blocks.Inc()
+	if !blk.replayed {
+		s.metrics.blocks.Inc()
+	}
 	return nil
 }
 

@@ -55,6 +55,9 @@ func Violations(t *testing.T, entry pipeline.Registration, settings string, inpu
 			report("depends on how records are batched: %s gives other rows:\n%s", name, diff)
 		}
 	}
+	for _, violation := range stateViolations(entry, settings, splitRecords(whole), reference) {
+		report("%s", violation)
+	}
 	if out := run([]string{""}, false); len(out) != 0 {
 		report("makes rows of an empty batch: %q", out)
 	}
@@ -90,14 +93,59 @@ func readsClock(t *testing.T, entry pipeline.Registration, settings string, inpu
 	return reason
 }
 
+// stateViolations lists how a processor that has a state breaks the contract of
+// pipeline.Stateful.
+func stateViolations(entry pipeline.Registration, settings string, records, reference []string) (found []string) {
+	p, err := newProcessor(entry, settings)
+	if _, ok := p.(pipeline.Stateful); err != nil || !ok {
+		return nil
+	}
+	var state []byte
+	out, err := processWith(records, true, func(p pipeline.Processor) (pipeline.Processor, error) {
+		if p != nil {
+			state = p.(pipeline.Stateful).Snapshot(nil)
+		}
+		fresh, err := newProcessor(entry, settings)
+		if err != nil {
+			return nil, err
+		}
+		spoiled := slices.Clone(state)
+		err = fresh.(pipeline.Stateful).Restore(spoiled)
+		for i := range spoiled {
+			spoiled[i] = poison
+		}
+		return fresh, err
+	})
+	if err != nil {
+		found = append(found, err.Error())
+	} else if diff := cmp.Diff(reference, out); diff != "" {
+		found = append(found, "goes on differently when its state is restored after every record:\n"+diff)
+	}
+	for n := 1; n < len(state); n++ {
+		if p.(pipeline.Stateful).Restore(state[:n]) == nil {
+			found = append(found, fmt.Sprintf("takes %d of %d bytes of a state for all", n, len(state)))
+			break
+		}
+	}
+	return found
+}
+
 // process runs the batches through a new processor. It returns the lines of
 // what comes out, records with consecutive offsets, rows in any order. Spoil
 // overwrites all memory of a batch once it was processed.
 func process(entry pipeline.Registration, settings string, inputs []string, spoil bool) ([]string, error) {
-	p, err := newProcessor(entry, settings)
-	if err != nil {
-		return nil, err
-	}
+	return processWith(inputs, spoil, func(p pipeline.Processor) (pipeline.Processor, error) {
+		if p != nil {
+			return p, nil
+		}
+		return newProcessor(entry, settings)
+	})
+}
+
+// processWith is process with the processor that next returns for each batch:
+// it is given the one before, nil for the first.
+func processWith(inputs []string, spoil bool, next func(pipeline.Processor) (pipeline.Processor, error)) ([]string, error) {
+	var p pipeline.Processor
 	var lines []string
 	offset := int64(0)
 	for i, in := range inputs {
@@ -111,6 +159,9 @@ func process(entry pipeline.Registration, settings string, inputs []string, spoi
 			offset++
 		}
 		b.To = offset
+		if p, err = next(p); err != nil {
+			return nil, fmt.Errorf("batch %d: %w", i+1, err)
+		}
 		if err := p.Process(context.Background(), b); err != nil {
 			return nil, fmt.Errorf("batch %d: %w", i+1, err)
 		}
@@ -147,6 +198,9 @@ func spoilBatch(b *telemetry.Batch, memory []byte) {
 	spoilAll(b.Spans, telemetry.Span{Name: gone})
 	spoilAll(b.Metrics, telemetry.Metric{Name: gone})
 	spoilAll(b.Numbers, telemetry.NumberPoint{Value: -1})
+	spoilAll(b.TraceSpans, telemetry.TraceSpan{})
+	spoilAll(b.Words, gone)
+	spoilAll(b.TraceServices, gone)
 }
 
 func spoilAll[T any](rows []T, with T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"time"
 	"unsafe"
 )
 
@@ -27,6 +28,17 @@ func (p *parser) stringField(target *string) func(string) error {
 
 func intField(target *int64) func(string) error {
 	return func(v string) (err error) { *target, err = strconv.ParseInt(v, 10, 64); return err }
+}
+
+// timeField reads a time in nanoseconds, or as a duration since 1970 such as 1.5s.
+func timeField(target *int64) func(string) error {
+	return func(v string) error {
+		if d, err := time.ParseDuration(v); err == nil {
+			*target = int64(d)
+			return nil
+		}
+		return intField(target)(v)
+	}
 }
 
 func byteField(target *uint8) func(string) error {

@@ -141,14 +141,16 @@ type Partition struct {
 	// Committed and Planned are what the group has committed: the offset, and
 	// the end of the planned block, 0 where there is none.
 	Committed, Planned int64
-	generation         int
+	// First is the first offset that can still be read.
+	First      int64
+	generation int
 }
 
 // Source opens the partition for a new member of the group; earlier members
 // have lost it then. Size says how many records the next block takes, at most.
 func (p *Partition) Source(size func() int) *MemorySource {
 	p.generation++
-	return &MemorySource{p: p, size: size, generation: p.generation}
+	return &MemorySource{p: p, size: size, generation: p.generation, replay: p.Committed, opened: p.Committed}
 }
 
 // MemorySource is a pipeline.Source over a Partition.
@@ -159,12 +161,25 @@ type MemorySource struct {
 	// At is called before and after each step, with its name: "take",
 	// "planned", "commit", "committed". An error crashes the step.
 	At func(step string) error
+	// replay is the next offset to come again, where it is before what was
+	// committed when the source was opened.
+	replay, opened int64
 	// memory is where the values are, and overwritten when the next block is
 	// taken: nobody may use them any more.
 	memory []byte
 }
 
-var _ pipeline.Source = (*MemorySource)(nil)
+var _ pipeline.Rewinder = (*MemorySource)(nil)
+
+// Position implements pipeline.Rewinder.
+func (s *MemorySource) Position() pipeline.Position {
+	return pipeline.Position{
+		Topic: s.p.Topic, Partition: s.p.Number, First: s.p.First, Committed: s.opened, Epoch: 1, Fresh: s.opened == 0,
+	}
+}
+
+// Rewind implements pipeline.Rewinder.
+func (s *MemorySource) Rewind(from int64) { s.replay = from }
 
 func (s *MemorySource) at(step string) error {
 	if s.At == nil {
@@ -185,11 +200,16 @@ func (s *MemorySource) Take(_ context.Context, b *telemetry.Batch) error {
 	if s.generation != s.p.generation {
 		return pipeline.ErrLost
 	}
-	to := s.p.Planned
-	b.Begun = to != 0
-	if to == 0 {
-		to = min(s.p.Committed+int64(max(s.size(), 1)), int64(len(s.p.Records)))
-		if to == s.p.Committed {
+	from, to := s.p.Committed, s.p.Planned
+	b.Begun, b.Replayed = to != 0, false
+	switch {
+	case s.replay < s.opened:
+		from, to = s.replay, min(s.replay+int64(max(s.size(), 1)), s.opened)
+		b.Begun, b.Replayed = false, true
+		s.replay = to
+	case to == 0:
+		to = min(from+int64(max(s.size(), 1)), int64(len(s.p.Records)))
+		if to == from {
 			return context.Canceled
 		}
 		s.p.Planned = to
@@ -197,13 +217,13 @@ func (s *MemorySource) Take(_ context.Context, b *telemetry.Batch) error {
 	if err := s.at("planned"); err != nil {
 		return err
 	}
-	b.Block = telemetry.Block{Topic: s.p.Topic, Partition: s.p.Number, From: s.p.Committed, To: to, Epoch: 1}
+	b.Block = telemetry.Block{Topic: s.p.Topic, Partition: s.p.Number, From: from, To: to, Epoch: 1}
 	s.memory = s.memory[:0]
-	for _, r := range s.p.Records[s.p.Committed:to] {
+	for _, r := range s.p.Records[from:to] {
 		s.memory = append(s.memory, r.Value...)
 	}
 	at := 0
-	for _, r := range s.p.Records[s.p.Committed:to] {
+	for _, r := range s.p.Records[from:to] {
 		r.Value = s.memory[at : at+len(r.Value) : at+len(r.Value)]
 		at += len(r.Value)
 		b.Records = append(b.Records, r)

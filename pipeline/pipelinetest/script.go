@@ -20,6 +20,7 @@ import (
 //	span start=5 end=9 trace=0102 span=03 name="GET /cart"
 //	gauge name=cpu.load time=5 value=0.5 cpu.mode=user
 //
+// Times of spans and of receipt may be durations, such as 1.5s.
 // A line belongs to the record and the resource before it.
 
 // Parse reads the text of a batch. All strings of the batch are views of the
@@ -64,7 +65,7 @@ func (p *parser) line(line string) error {
 	case "record":
 		r := telemetry.Record{Offset: b.To, Tenant: "default", Declared: -1, ReceiveTime: 1}
 		err = p.fields(pairs, nil, map[string]func(string) error{
-			"offset": intField(&r.Offset), "tenant": p.stringField(&r.Tenant), "declared": intField(&r.Declared), "received": intField(&r.ReceiveTime),
+			"offset": intField(&r.Offset), "tenant": p.stringField(&r.Tenant), "declared": intField(&r.Declared), "received": timeField(&r.ReceiveTime),
 		})
 		b.To = r.Offset + 1
 		b.Records = append(b.Records, r)
@@ -86,7 +87,7 @@ func (p *parser) line(line string) error {
 	case "span":
 		s := telemetry.Span{Resource: resource, Start: 1, End: 1}
 		err = p.fields(pairs, &s.Attrs, map[string]func(string) error{
-			"start": intField(&s.Start), "end": intField(&s.End), "name": p.stringField(&s.Name),
+			"start": timeField(&s.Start), "end": timeField(&s.End), "name": p.stringField(&s.Name),
 			"trace": hexField(s.TraceID[:]), "span": hexField(s.SpanID[:]), "parent": hexField(s.ParentID[:]),
 			"kind": byteField(&s.Kind), "status": byteField(&s.Status),
 		})
@@ -170,6 +171,9 @@ func Format(b *telemetry.Batch) string {
 	var s strings.Builder
 	for i := range b.Records {
 		formatRecord(&s, b, uint32(i))
+	}
+	for i := range b.Traces {
+		formatTrace(&s, b, &b.Traces[i])
 	}
 	return s.String()
 }

@@ -62,6 +62,7 @@ type Sink struct {
 	shared       shared
 	logs         *logs
 	spans        *spans
+	traces       *traces
 	samples      *points[telemetry.NumberPoint]
 	histograms   *points[telemetry.HistogramPoint]
 	exponentials *points[telemetry.ExponentialPoint]
@@ -82,6 +83,7 @@ func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger,
 	s.shared.retention = &s.cfg.Retention
 	s.logs = newLogs(s)
 	s.spans = newSpans(s)
+	s.traces = newTraces(s)
 	s.series = newSeries(s)
 	s.exemplars = newExemplars(s)
 	s.samples = newSamples(s)
@@ -132,6 +134,7 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 		s.deadLetters.prepare(b),
 		s.logs.prepare(s, b),
 		s.spans.prepare(s, b),
+		s.traces.prepare(b),
 		s.samples.prepare(b.Numbers),
 		s.histograms.prepare(b.Histograms),
 		s.exponentials.prepare(b.Exponentials),
@@ -163,6 +166,7 @@ func (s *Sink) release() {
 	s.shared.batch = nil
 	s.logs.rows.all = nil
 	s.spans.rows.all, s.spans.events.elements.all, s.spans.links.elements.all = nil, nil, nil
+	s.traces.release()
 	s.samples.release()
 	s.histograms.release()
 	s.exponentials.release()

@@ -146,6 +146,7 @@ func (g *gen) spans(from int64) {
 		sp.Links.End = uint32(len(b.Links))
 		b.Spans = append(b.Spans, sp)
 	}
+	g.traces()
 }
 
 func (g *gen) floats(n int) telemetry.Range {

@@ -68,6 +68,7 @@ type View struct {
 const (
 	Logs                  = "logs"
 	Spans                 = "spans"
+	Traces                = "traces"
 	Samples               = "samples"
 	Samples1m             = "samples_1m"
 	Samples5m             = "samples_5m"
@@ -93,7 +94,7 @@ const BucketSeconds = 1800
 // All returns every table, in the order in which they are documented.
 func All() []Table {
 	all := []Table{
-		logs(), spans(),
+		logs(), spans(), traces(),
 		samples(), histograms(), exponentialHistograms(), summaries(), series(), exemplars(),
 	}
 	for _, r := range Resolutions() {

@@ -11,5 +11,6 @@
 {{.DropDistributed "exponential_histograms"}}DROP TABLE IF EXISTS {{.Local "exponential_histograms"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "histograms"}}DROP TABLE IF EXISTS {{.Local "histograms"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "samples"}}DROP TABLE IF EXISTS {{.Local "samples"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "traces"}}DROP TABLE IF EXISTS {{.Local "traces"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "spans"}}DROP TABLE IF EXISTS {{.Local "spans"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "logs"}}DROP TABLE IF EXISTS {{.Local "logs"}}{{.OnCluster}} SYNC;

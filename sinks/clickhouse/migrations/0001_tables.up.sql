@@ -128,6 +128,43 @@ TTL toDateTime(time) + toIntervalDay(retention_days)
 SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
 COMMENT 'spans, one row each';
 {{.Distributed "spans" "kafka_partition"}}
+CREATE TABLE IF NOT EXISTS {{.Local "traces"}}{{.OnCluster}}
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'earliest start of the row\'s spans' CODEC(Delta(8), ZSTD(1)),
+    `end_time` DateTime64(9) COMMENT 'latest end of the row\'s spans' CODEC(Delta(8), ZSTD(1)),
+    `duration_ns` Int64 ALIAS toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(time) COMMENT 'from the earliest start to the latest end in nanoseconds',
+    `root_span_id` FixedString(8) COMMENT 'earliest span without a parent, zeros if none was seen' CODEC(ZSTD(1)),
+    `root_service` LowCardinality(String) COMMENT 'service of that span' CODEC(ZSTD(1)),
+    `root_name` LowCardinality(String) COMMENT 'name of that span' CODEC(ZSTD(1)),
+    `root_kind` Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5) COMMENT 'kind of that span' CODEC(ZSTD(1)),
+    `spans` UInt32 COMMENT 'spans, each span id once; a client and a server that share one are two' CODEC(T64, ZSTD(1)),
+    `errors` UInt32 COMMENT 'spans with status error' CODEC(T64, ZSTD(1)),
+    `operations` UInt32 COMMENT 'different pairs of service and span name' CODEC(T64, ZSTD(1)),
+    `orphans` UInt32 COMMENT 'spans whose parent is not among the row\'s spans' CODEC(T64, ZSTD(1)),
+    `depth` UInt32 COMMENT 'spans on the longest way down from the top, 0 of an oversized trace' CODEC(T64, ZSTD(1)),
+    `services` Array(LowCardinality(String)) COMMENT 'names of the services, sorted; 256 at most' CODEC(ZSTD(1)),
+    `error_service` LowCardinality(String) COMMENT 'service of the deepest span that failed, the earliest of those; empty if none did' CODEC(ZSTD(1)),
+    `error_name` LowCardinality(String) COMMENT 'name of that span' CODEC(ZSTD(1)),
+    `critical_path.span_id` Array(FixedString(8)) COMMENT 'spans on the critical path, in the order in which they began' CODEC(ZSTD(1)),
+    `critical_path.service` Array(LowCardinality(String)) COMMENT 'their services' CODEC(ZSTD(1)),
+    `critical_path.name` Array(LowCardinality(String)) COMMENT 'their names' CODEC(ZSTD(1)),
+    `critical_path.share_ns` Array(Int64) COMMENT 'the part of the path\'s time that is each span\'s own, in nanoseconds; they add up to the duration of the root, or of what is at the top' CODEC(ZSTD(1)),
+    `closed` Enum8('idle' = 0, 'long' = 1, 'spilled' = 2) COMMENT 'why the trace was taken to be over: nothing came for a while, it was open for as long as it may be, or there was no room' CODEC(ZSTD(1)),
+    `oversized` Bool COMMENT 'whether there were too many spans for more than counts, in which repeated span ids may count again' CODEC(ZSTD(1)),
+    `cyclic` Bool COMMENT 'whether parents went round in a circle, which was cut' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = {{.Engine "MergeTree" ""}}
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, trace_id, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'assembled traces: one row for each trace, and another each time spans came after it was taken to be over; group by tenant and trace_id to have one of each';
+{{.Distributed "traces" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples"}}{{.OnCluster}}
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),

@@ -1,0 +1,300 @@
+package traces
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/goshawk-observability/goshawk/telemetry"
+)
+
+// The state as bytes: the version, the clock, the names that are held, and the
+// open traces in the order in which they were touched, each with its spans or its
+// counts. Numbers are varints, times are differences, names are places in the
+// list.
+
+// stateVersion is the first byte.
+const stateVersion = 1
+
+var errState = errors.New("state of traces is damaged")
+
+// Snapshot implements pipeline.Stateful.
+func (p *Processor) Snapshot(dst []byte) []byte {
+	dst = append(dst, stateVersion)
+	dst = binary.AppendUvarint(dst, uint64(p.clock.now))
+	dst = binary.AppendUvarint(dst, uint64(p.clock.behind))
+	places := make([]uint32, len(p.names.all))
+	count := uint32(0)
+	for i := range p.names.all {
+		if p.names.all[i].refs > 0 {
+			places[i] = count
+			count++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(count))
+	for i := range p.names.all {
+		if n := &p.names.all[i]; n.refs > 0 {
+			dst = binary.AppendUvarint(dst, uint64(len(n.text)))
+			dst = append(dst, n.text...)
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(p.open.count))
+	for t := p.open.head; t != 0; t = p.open.at(t).newer {
+		dst = p.appendTrace(dst, p.open.at(t), places)
+	}
+	return dst
+}
+
+func (p *Processor) appendTrace(dst []byte, t *openTrace, places []uint32) []byte {
+	dst = append(dst, t.id[:]...)
+	dst = binary.AppendUvarint(dst, uint64(places[t.tenant]))
+	dst = binary.AppendUvarint(dst, uint64(p.clock.now-t.touched))
+	dst = binary.AppendUvarint(dst, uint64(t.touched-t.opened))
+	dst = binary.AppendUvarint(dst, uint64(t.count)) // 0 for counts only
+	if t.large != nil {
+		return appendLarge(dst, t.large, places)
+	}
+	base := t.opened
+	for at := t.first; at != 0; {
+		s := p.spans.at(at)
+		dst = append(dst, s.id[:]...)
+		dst = append(dst, s.parent[:]...)
+		dst = binary.AppendVarint(dst, s.start-base)
+		dst = binary.AppendVarint(dst, s.end-s.start)
+		dst = binary.AppendUvarint(dst, uint64(places[s.service]))
+		dst = binary.AppendUvarint(dst, uint64(places[s.name]))
+		dst = binary.AppendUvarint(dst, uint64(places[s.host]))
+		dst = append(dst, s.kind, s.status)
+		base, at = s.start, s.next
+	}
+	return dst
+}
+
+func appendLarge(dst []byte, l *largeTrace, places []uint32) []byte {
+	dst = binary.AppendUvarint(dst, uint64(l.start))
+	dst = binary.AppendUvarint(dst, uint64(l.end))
+	dst = binary.AppendUvarint(dst, uint64(l.spans))
+	dst = binary.AppendUvarint(dst, uint64(l.errors))
+	for _, one := range []*leader{&l.root, &l.failed} {
+		if !one.known {
+			dst = append(dst, 0)
+			continue
+		}
+		dst = append(dst, 1)
+		dst = append(dst, one.id[:]...)
+		dst = binary.AppendUvarint(dst, uint64(one.start))
+		dst = binary.AppendUvarint(dst, uint64(places[one.service]))
+		dst = binary.AppendUvarint(dst, uint64(places[one.name]))
+		dst = append(dst, one.kind)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(l.services)))
+	for _, s := range l.services {
+		dst = binary.AppendUvarint(dst, uint64(places[s]))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(l.operations)))
+	for _, h := range l.operations {
+		dst = binary.LittleEndian.AppendUint64(dst, h)
+	}
+	return dst
+}
+
+// Restore implements pipeline.Stateful. After an error the state is empty.
+func (p *Processor) Restore(src []byte) error {
+	p.reset()
+	if len(src) == 0 {
+		return nil
+	}
+	if src[0] != stateVersion {
+		return fmt.Errorf("state of traces has version %d, this program reads %d", src[0], stateVersion)
+	}
+	r := reader{src: src[1:]}
+	if err := p.restore(&r); err != nil {
+		p.reset()
+		return err
+	}
+	return nil
+}
+
+func (p *Processor) restore(r *reader) error {
+	p.clock.now = r.time()
+	p.clock.behind = uint32(r.number(believed))
+	count := r.count(1)
+	for range count {
+		text := r.take(r.number(maxName))
+		if r.bad {
+			return errState
+		}
+		if _, twice := p.names.numbers[string(text)]; twice {
+			return fmt.Errorf("%w: name %.40q is there twice", errState, text)
+		}
+		p.names.add(string(text))
+	}
+	r.names = uint64(count)
+	before := int64(0)
+	for range r.count(20) {
+		touched, err := p.restoreTrace(r)
+		if err != nil {
+			return err
+		}
+		if touched < before {
+			return fmt.Errorf("%w: traces are not in their order", errState)
+		}
+		before = touched
+	}
+	if r.bad || len(r.src) > 0 {
+		return fmt.Errorf("%w: %d bytes are left", errState, len(r.src))
+	}
+	return nil
+}
+
+func (p *Processor) restoreTrace(r *reader) (touched int64, err error) {
+	var id telemetry.TraceID
+	copy(id[:], r.take(uint64(len(id))))
+	tenant := r.name()
+	touched = p.clock.now - int64(r.number(uint64(p.clock.now)))
+	if r.bad {
+		return 0, errState
+	}
+	opened := touched - int64(r.number(uint64(touched)))
+	n := r.count(0)
+	if r.bad {
+		return 0, errState
+	}
+	at, fresh := p.open.find(tenant, id)
+	if !fresh {
+		return 0, fmt.Errorf("%w: trace %x is there twice", errState, id)
+	}
+	t := p.open.at(at)
+	p.names.hold(tenant)
+	t.touched, t.opened, t.count = touched, opened, uint32(n)
+	if n == 0 {
+		p.held += p.largeWeight()
+		t.large = new(largeTrace)
+		return touched, p.restoreLarge(r, t.large)
+	}
+	base, link := opened, &t.first
+	for range n {
+		var s span
+		copy(s.id[:], r.take(8))
+		copy(s.parent[:], r.take(8))
+		s.start = base + r.signed()
+		s.end = s.start + r.signed()
+		s.service, s.name, s.host = r.name(), r.name(), r.name()
+		kind := r.take(2)
+		if r.bad || s.start < 0 || s.end < 0 {
+			return 0, errState
+		}
+		s.kind, s.status = kind[0], kind[1]
+		p.names.hold(s.service)
+		p.names.hold(s.name)
+		p.names.hold(s.host)
+		p.held++
+		place := p.spans.take()
+		*p.spans.at(place) = s
+		*link = place
+		base, link = s.start, &p.spans.at(place).next
+	}
+	return touched, nil
+}
+
+func (p *Processor) restoreLarge(r *reader, l *largeTrace) error {
+	l.start, l.end = r.time(), r.time()
+	l.spans, l.errors = uint32(r.number(1<<32-1)), uint32(r.number(1<<32-1))
+	for _, one := range []*leader{&l.root, &l.failed} {
+		known := r.take(1)
+		if r.bad || known[0] > 1 {
+			return errState
+		}
+		if known[0] == 0 {
+			continue
+		}
+		one.known = true
+		copy(one.id[:], r.take(8))
+		one.start, one.service, one.name = r.time(), r.name(), r.name()
+		kind := r.take(1)
+		if r.bad {
+			return errState
+		}
+		one.kind = kind[0]
+		p.names.hold(one.service)
+		p.names.hold(one.name)
+	}
+	for range r.number(maxServices) {
+		s := r.name()
+		if r.bad || len(l.services) > 0 && p.names.text(s) <= p.names.text(l.services[len(l.services)-1]) {
+			return errState
+		}
+		p.names.hold(s)
+		l.services = append(l.services, s)
+	}
+	for range r.number(maxOperations) {
+		h := r.take(8)
+		if r.bad {
+			return errState
+		}
+		operation := binary.LittleEndian.Uint64(h)
+		if n := len(l.operations); n > 0 && operation <= l.operations[n-1] {
+			return errState
+		}
+		l.operations = append(l.operations, operation)
+	}
+	if r.bad || l.spans == 0 {
+		return errState
+	}
+	return nil
+}
+
+// reader reads the bytes of a state. What is wrong with them is in bad; what it
+// returns then are zeros.
+type reader struct {
+	src   []byte
+	bad   bool
+	names uint64
+}
+
+func (r *reader) take(n uint64) []byte {
+	if r.bad || n > uint64(len(r.src)) {
+		r.bad = true
+		return nil
+	}
+	out := r.src[:n]
+	r.src = r.src[n:]
+	return out
+}
+
+// number reads a number up to most.
+func (r *reader) number(most uint64) uint64 {
+	v, n := binary.Uvarint(r.src)
+	if r.bad || n <= 0 || v > most {
+		r.bad = true
+		return 0
+	}
+	r.src = r.src[n:]
+	return v
+}
+
+// count reads the number of elements that follow, each of so many bytes at least.
+func (r *reader) count(least int) int {
+	return int(r.number(uint64(len(r.src) / max(least, 1))))
+}
+
+func (r *reader) time() int64 { return int64(r.number(1<<63 - 1)) }
+
+func (r *reader) signed() int64 {
+	v, n := binary.Varint(r.src)
+	if r.bad || n <= 0 {
+		r.bad = true
+		return 0
+	}
+	r.src = r.src[n:]
+	return v
+}
+
+// name reads the place of a name.
+func (r *reader) name() uint32 {
+	if r.names == 0 {
+		r.bad = true
+		return 0
+	}
+	return uint32(r.number(r.names - 1))
+}
