@@ -137,7 +137,9 @@ func (k *stateKeeper) saveNow(ctx context.Context, s *Snapshot) error {
 func (k *stateKeeper) close() {
 	if k != nil && k.pending != nil {
 		k.stop()
-		_ = <-k.pending // whether it was written or not, the one before serves
+		if err := <-k.pending; err == nil {
+			k.metrics.saved.Inc()
+		}
 		k.pending = nil
 	}
 }

@@ -120,12 +120,12 @@ const (
 
 func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
-	return runPath(ctx, e, otlpPath("logs", benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n))
+	return runPath(ctx, e, otlpPath("logs", 5.5, benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n))
 }
 
 func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
-	return runPath(ctx, e, otlpPath("spans", benchSpans(warm, 512, 1), benchSpans(n, 512, 2), warm, n))
+	return runPath(ctx, e, otlpPath("spans", 8, benchSpans(warm, 512, 1), benchSpans(n, 512, 2), warm, n))
 }
 
 // path is a load for all processes together.
@@ -136,7 +136,7 @@ type path struct {
 	warmEvents, events int
 }
 
-func otlpPath(table string, warm, load []otlpclient.Request, warmEvents, events int) path {
+func otlpPath(table string, limit float64, warm, load []otlpclient.Request, warmEvents, events int) path {
 	sender := func(requests []otlpclient.Request) func(context.Context, string) error {
 		return func(ctx context.Context, address string) error {
 			_, err := send(ctx, address, requests, few)
@@ -144,7 +144,7 @@ func otlpPath(table string, warm, load []otlpclient.Request, warmEvents, events 
 		}
 	}
 	return path{
-		table: table, limit: 5.5, warm: sender(warm), load: sender(load), warmEvents: warmEvents, events: events,
+		table: table, limit: limit, warm: sender(warm), load: sender(load), warmEvents: warmEvents, events: events,
 	}
 }
 
