@@ -288,12 +288,8 @@ func promqlSources() []*promqlSource {
 			// numbers are the same.
 			requests := rand.New(rand.NewPCG(uint64(instance), uint64(n/10)))
 			within := float64(n%10+1) / float64(len(bounds))
-			var total float64
 			s.value = 0
-			s.next = func(float64) float64 {
-				total += float64(requests.IntN(40))
-				return math.Floor(total * within)
-			}
+			s.next = func(v float64) float64 { return v + math.Floor(float64(requests.IntN(40))*within) }
 		}
 		slices.SortFunc(labels, func(a, b [2]string) int { return bytes.Compare([]byte(a[0]), []byte(b[0])) })
 		for _, l := range labels {
