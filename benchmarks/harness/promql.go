@@ -262,7 +262,7 @@ type promqlSource struct {
 func promqlSources() []*promqlSource {
 	random := rand.New(rand.NewPCG(42, 1))
 	modes := []string{"idle", "iowait", "irq", "nice", "softirq", "steal", "system", "user"}
-	bounds := []string{"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "+Inf"}
+	bounds := []string{"0.01", "0.1", "0.5", "2.5", "+Inf"} // each histogram whole: 25 series are five
 	all := make([]*promqlSource, promqlSeries)
 	for i := range all {
 		s := &promqlSource{value: float64(random.IntN(1e6))}
@@ -283,11 +283,11 @@ func promqlSources() []*promqlSource {
 			}
 		default:
 			n := at - 75
-			labels = append(labels, [2]string{"__name__", "http_request_duration_seconds_bucket"}, [2]string{"handler", strconv.Itoa(n / 10)}, [2]string{"le", bounds[n%10]})
+			labels = append(labels, [2]string{"__name__", "http_request_duration_seconds_bucket"}, [2]string{"handler", strconv.Itoa(n / len(bounds))}, [2]string{"le", bounds[n%len(bounds)]})
 			// The buckets of a histogram count the same requests: their random
 			// numbers are the same.
-			requests := rand.New(rand.NewPCG(uint64(instance), uint64(n/10)))
-			within := float64(n%10+1) / float64(len(bounds))
+			requests := rand.New(rand.NewPCG(uint64(instance), uint64(n/len(bounds))))
+			within := float64(n%len(bounds)+1) / float64(len(bounds))
 			s.value = 0
 			s.next = func(v float64) float64 { return v + math.Floor(float64(requests.IntN(40))*within) }
 		}
