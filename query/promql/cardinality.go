@@ -39,10 +39,10 @@ const maxCounts = 10_000
 // cardinality counts the series of today.
 func (s *Store) cardinality(ctx context.Context, limit int) (*Cardinality, error) {
 	var c condition
-	c.add("tenant = " + c.text(tenantOf(ctx)))
-	c.add("day = toDate(now('UTC'))")
-	c.add("protocol IN (" + withSamples + ") AND prometheus_name != ''")
-	from := "(SELECT DISTINCT fingerprint, prometheus_name, labels FROM " + s.table(tables.Series) + " WHERE " + c.where() + ")"
+	c.Add("tenant = " + c.Text(tenantOf(ctx)))
+	c.Add("day = toDate(now('UTC'))")
+	c.Add("protocol IN (" + withSamples + ") AND prometheus_name != ''")
+	from := "(SELECT DISTINCT fingerprint, prometheus_name, labels FROM " + s.table(tables.Series) + " WHERE " + c.Where() + ")"
 	out := &Cardinality{Day: time.Now().UTC().Format(time.DateOnly)}
 	for _, q := range []struct {
 		into *[]Count
@@ -76,7 +76,7 @@ func (s *Store) counts(ctx context.Context, text string, c condition, add func(s
 	var names proto.ColStr
 	var counts proto.ColUInt64
 	result := proto.Results{{Name: "c0", Data: &names}, {Name: "c1", Data: &counts}}
-	err := s.read(ctx, text, c.parameters, result, func() error {
+	err := s.read(ctx, text, c.Parameters, result, func() error {
 		for i := range counts {
 			add(names.Row(i), counts[i])
 		}

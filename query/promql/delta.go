@@ -7,6 +7,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/prometheus/model/histogram"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -36,7 +37,7 @@ func (s *Store) classicBefore(ctx context.Context, w *wanted, t int64) (map[uint
 		return found, nil
 	}
 	var (
-		out          output
+		out          clickhouse.Output
 		fingerprints proto.ColUInt64
 		counts       proto.ColUInt64
 		sums         proto.ColFloat64
@@ -44,16 +45,16 @@ func (s *Store) classicBefore(ctx context.Context, w *wanted, t int64) (map[uint
 		buckets      = new(proto.ColUInt64).Array()
 	)
 	c := w.condition(tenantOf(ctx), span{0, t - 1}, false)
-	c.add(hasValue)
-	out.add("fingerprint", &fingerprints)
-	out.add("bounds", bounds)
-	out.add("sumForEach(below)", buckets)
-	out.add("sum(n)", &counts)
-	out.add("sum(total)", &sums)
-	text := "SELECT " + out.columns() + " FROM (SELECT fingerprint, bounds, maxForEach(arrayCumSum(counts)) AS below, max(count) AS n, " +
+	c.Add(hasValue)
+	out.Add("fingerprint", &fingerprints)
+	out.Add("bounds", bounds)
+	out.Add("sumForEach(below)", buckets)
+	out.Add("sum(n)", &counts)
+	out.Add("sum(total)", &sums)
+	text := "SELECT " + out.Columns() + " FROM (SELECT fingerprint, bounds, maxForEach(arrayCumSum(counts)) AS below, max(count) AS n, " +
 		"max(if(bitAnd(has, 1) = 1 AND NOT isNaN(sum), sum, 0)) AS total FROM " + s.table(tables.Histograms) +
-		" WHERE " + c.where() + " GROUP BY fingerprint, bounds, " + pointMillisecond + ") GROUP BY fingerprint, bounds"
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+		" WHERE " + c.Where() + " GROUP BY fingerprint, bounds, " + pointMillisecond + ") GROUP BY fingerprint, bounds"
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		allBounds, allBuckets := *bounds.Data.(*proto.ColFloat64), *buckets.Data.(*proto.ColUInt64)
 		for i, f := range fingerprints {
 			total := found[f]
@@ -88,7 +89,7 @@ func (s *Store) nativesBefore(ctx context.Context, w *wanted, t int64) (map[uint
 		return found, nil
 	}
 	var (
-		out                              output
+		out                              clickhouse.Output
 		fingerprints, zeros, counts      proto.ColUInt64
 		scales                           proto.ColInt32
 		thresholds, sums                 proto.ColFloat64
@@ -97,22 +98,22 @@ func (s *Store) nativesBefore(ctx context.Context, w *wanted, t int64) (map[uint
 		indexes                          = "arrayMap(i -> toInt32(%[1]s_offset + i - 1), arrayEnumerate(%[1]s_counts)) AS %[1]s_indexes"
 		c                                = w.condition(tenantOf(ctx), span{0, t - 1}, false)
 	)
-	c.add(hasValue)
-	out.add("fingerprint", &fingerprints)
-	out.add("scale", &scales)
-	out.add("zero_threshold", &thresholds)
-	out.add("sum(zero_count)", &zeros)
-	out.add("sum(count)", &counts)
-	out.add("sum(sum)", &sums)
-	out.add("sumMap(positive_indexes, positive_counts).1", positiveIndexes)
-	out.add("sumMap(positive_indexes, positive_counts).2", positiveCounts)
-	out.add("sumMap(negative_indexes, negative_counts).1", negativeIndexes)
-	out.add("sumMap(negative_indexes, negative_counts).2", negativeCounts)
-	text := "SELECT " + out.columns() + " FROM (SELECT fingerprint, scale, zero_threshold, zero_count, count, sum, positive_counts, negative_counts, " +
+	c.Add(hasValue)
+	out.Add("fingerprint", &fingerprints)
+	out.Add("scale", &scales)
+	out.Add("zero_threshold", &thresholds)
+	out.Add("sum(zero_count)", &zeros)
+	out.Add("sum(count)", &counts)
+	out.Add("sum(sum)", &sums)
+	out.Add("sumMap(positive_indexes, positive_counts).1", positiveIndexes)
+	out.Add("sumMap(positive_indexes, positive_counts).2", positiveCounts)
+	out.Add("sumMap(negative_indexes, negative_counts).1", negativeIndexes)
+	out.Add("sumMap(negative_indexes, negative_counts).2", negativeCounts)
+	text := "SELECT " + out.Columns() + " FROM (SELECT fingerprint, scale, zero_threshold, zero_count, count, sum, positive_counts, negative_counts, " +
 		fmt.Sprintf(indexes, "positive") + ", " + fmt.Sprintf(indexes, "negative") + " FROM " + s.table(tables.ExponentialHistograms) +
-		" WHERE " + c.where() + " ORDER BY sum DESC LIMIT 1 BY fingerprint, " + pointMillisecond +
+		" WHERE " + c.Where() + " ORDER BY sum DESC LIMIT 1 BY fingerprint, " + pointMillisecond +
 		") GROUP BY fingerprint, scale, zero_threshold ORDER BY fingerprint, scale DESC, zero_threshold"
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i, f := range fingerprints {
 			h := &histogram.FloatHistogram{
 				Schema: scales[i], ZeroThreshold: thresholds[i], ZeroCount: float64(zeros[i]), Count: float64(counts[i]), Sum: sums[i],

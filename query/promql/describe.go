@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/prometheus"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -53,15 +54,15 @@ func (s *Store) allValues(ctx context.Context, in span, label string) (map[strin
 // distinct returns the values of an expression on the table series. Where it has
 // a %s, that is the text.
 func (s *Store) distinct(ctx context.Context, in span, expression, text string) (map[string]struct{}, error) {
-	var out output
+	var out clickhouse.Output
 	var values proto.ColStr
 	c := seriesCondition(tenantOf(ctx), in, nil, withSamples)
 	if text != "" {
-		expression = fmt.Sprintf(expression, c.text(text))
+		expression = fmt.Sprintf(expression, c.Text(text))
 	}
-	out.add("CAST("+expression+", 'String')", &values)
+	out.Add("CAST("+expression+", 'String')", &values)
 	found := map[string]struct{}{}
-	err := s.read(ctx, "SELECT DISTINCT "+out.columns()+" FROM "+s.table(tables.Series)+" WHERE "+c.where(), c.parameters, out.result, func() error {
+	err := s.read(ctx, "SELECT DISTINCT "+out.Columns()+" FROM "+s.table(tables.Series)+" WHERE "+c.Where(), c.Parameters, out.Result, func() error {
 		for i := range values.Rows() {
 			found[values.Row(i)] = struct{}{}
 		}
@@ -75,15 +76,15 @@ func (s *Store) distinct(ctx context.Context, in span, expression, text string) 
 
 // metricShapes calls add for every name that metrics have, with each suffix.
 func (s *Store) metricShapes(ctx context.Context, in span, add func(name string, one shape)) error {
-	var out output
+	var out clickhouse.Output
 	var names proto.ColStr
 	var kinds, protocols proto.ColUInt8
-	out.add("CAST(prometheus_name, 'String')", &names)
-	out.add("toUInt8(kind)", &kinds)
-	out.add("toUInt8(protocol)", &protocols)
+	out.Add("CAST(prometheus_name, 'String')", &names)
+	out.Add("toUInt8(kind)", &kinds)
+	out.Add("toUInt8(protocol)", &protocols)
 	c := seriesCondition(tenantOf(ctx), in, nil, withSamples)
-	text := "SELECT DISTINCT " + out.columns() + " FROM " + s.table(tables.Series) + " WHERE " + c.where()
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	text := "SELECT DISTINCT " + out.Columns() + " FROM " + s.table(tables.Series) + " WHERE " + c.Where()
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i := range names.Rows() {
 			row := stored{kind: telemetry.MetricKind(kinds[i]), protocol: prometheus.Protocol(protocols[i])}
 			for _, one := range shapes(&row) {
@@ -112,15 +113,15 @@ func (s *Store) spreadLabels(ctx context.Context, e *eagerViews, in span, found 
 		if len(of.views.rows) == 0 {
 			continue
 		}
-		var out output
+		var out clickhouse.Output
 		var fingerprints proto.ColUInt64
 		numbers := new(proto.ColFloat64).Array()
-		out.add("fingerprint", &fingerprints)
-		out.add(of.expression, numbers)
+		out.Add("fingerprint", &fingerprints)
+		out.Add(of.expression, numbers)
 		c := of.views.wanted.condition(tenantOf(ctx), in, false)
-		c.add(hasValue)
-		text := "SELECT " + out.columns() + " FROM " + s.table(of.table) + " WHERE " + c.where() + " GROUP BY fingerprint"
-		err := s.read(ctx, text, c.parameters, out.result, func() error {
+		c.Add(hasValue)
+		text := "SELECT " + out.Columns() + " FROM " + s.table(of.table) + " WHERE " + c.Where() + " GROUP BY fingerprint"
+		err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 			for i, f := range fingerprints {
 				for _, v := range of.views.views[f] {
 					for _, n := range append(numbers.Row(i), of.more...) {

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -84,7 +85,7 @@ func (q *exemplarQuerier) Select(start, end int64, lists ...[]*labels.Matcher) (
 // exemplars reads the newest exemplars of series.
 func (s *Store) exemplars(ctx context.Context, w *wanted, in span, add func(uint64, exemplar.Exemplar)) error {
 	var (
-		out           output
+		out           clickhouse.Output
 		fingerprints  proto.ColUInt64
 		times         proto.ColInt64
 		values        proto.ColFloat64
@@ -93,19 +94,19 @@ func (s *Store) exemplars(ctx context.Context, w *wanted, in span, add func(uint
 		pairs         = proto.NewMap[string, string](names, texts)
 		builder       labels.ScratchBuilder
 	)
-	out.add("fingerprint", &fingerprints)
-	out.add("toUnixTimestamp64Nano(exemplar_time)", &times)
-	out.add("value", &values)
-	out.add("trace_id", traces)
-	out.add("span_id", spans)
-	out.add("attributes", pairs)
+	out.Add("fingerprint", &fingerprints)
+	out.Add("toUnixTimestamp64Nano(exemplar_time)", &times)
+	out.Add("value", &values)
+	out.Add("trace_id", traces)
+	out.Add("span_id", spans)
+	out.Add("attributes", pairs)
 	in = span{within(in.from), within(in.to)}
 	c := w.condition(tenantOf(ctx), span{in.from, in.to + exemplarReach}, false)
-	c.add(fmt.Sprintf("exemplar_time >= fromUnixTimestamp64Nano(toInt64(%d)) AND exemplar_time <= fromUnixTimestamp64Nano(toInt64(%d))",
+	c.Add(fmt.Sprintf("exemplar_time >= fromUnixTimestamp64Nano(toInt64(%d)) AND exemplar_time <= fromUnixTimestamp64Nano(toInt64(%d))",
 		in.from*1e6, in.to*1e6+999_999))
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Exemplars) + " WHERE " + c.where() +
+	text := "SELECT " + out.Columns() + " FROM " + s.table(tables.Exemplars) + " WHERE " + c.Where() +
 		" ORDER BY exemplar_time DESC LIMIT " + strconv.Itoa(maxExemplars)
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		at := 0
 		for i, f := range fingerprints {
 			builder.Reset()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -40,7 +41,7 @@ func (w *wanted) add(row *stored) {
 func (w *wanted) condition(tenant string, s span, all bool) condition {
 	c := pointCondition(tenant, w.metrics, s)
 	if !all {
-		c.add(w.only())
+		c.Add(w.only())
 	}
 	return c
 }
@@ -64,25 +65,25 @@ var errMany = errors.New("too many samples")
 // series of the fingerprints. It returns errMany where there are more than limit.
 func (s *Store) samples(ctx context.Context, c condition, fingerprintsOf []uint64, limit int) (map[uint64]*points, error) {
 	var (
-		out          output
+		out          clickhouse.Output
 		fingerprints proto.ColUInt64
 		times        proto.ColInt64
 		starts       proto.ColInt64
 		values       proto.ColFloat64
 	)
-	out.add("fingerprint", &fingerprints)
-	out.add("toUnixTimestamp64Nano(time)", &times)
-	out.add("value", &values)
+	out.Add("fingerprint", &fingerprints)
+	out.Add("toUnixTimestamp64Nano(time)", &times)
+	out.Add("value", &values)
 	if s.cfg.UseStartTimestamps {
-		out.add("toUnixTimestamp64Nano(start_time)", &starts)
+		out.Add("toUnixTimestamp64Nano(start_time)", &starts)
 	}
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Samples) + " WHERE " + c.where()
+	text := "SELECT " + out.Columns() + " FROM " + s.table(tables.Samples) + " WHERE " + c.Where()
 	found := make(map[uint64]*points, len(fingerprintsOf))
 	for _, f := range fingerprintsOf {
 		found[f] = &points{}
 	}
 	total := 0
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for from := 0; from < len(fingerprints); {
 			f := fingerprints[from]
 			to := from + 1
@@ -114,12 +115,12 @@ func (s *Store) samples(ctx context.Context, c condition, fingerprintsOf []uint6
 
 // count returns how many rows of the table samples meet a condition.
 func (s *Store) count(ctx context.Context, c condition) (int, error) {
-	var out output
+	var out clickhouse.Output
 	var rows proto.ColUInt64
 	total := 0
-	out.add("count()", &rows)
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Samples) + " WHERE " + c.where()
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	out.Add("count()", &rows)
+	text := "SELECT " + out.Columns() + " FROM " + s.table(tables.Samples) + " WHERE " + c.Where()
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for _, n := range rows {
 			total += int(n)
 		}
@@ -168,18 +169,18 @@ func (s *Store) bound(samples int) error {
 // that were sent twice count once.
 func (s *Store) before(ctx context.Context, w *wanted, t int64) (map[uint64]float64, error) {
 	var (
-		out          output
+		out          clickhouse.Output
 		fingerprints proto.ColUInt64
 		totals       proto.ColFloat64
 	)
 	c := w.condition(tenantOf(ctx), span{0, t - 1}, false)
-	c.add("NOT isNaN(value)")
-	out.add("fingerprint", &fingerprints)
-	out.add("sum(v)", &totals)
-	text := "SELECT " + out.columns() + " FROM (SELECT fingerprint, max(value) AS v FROM " + s.table(tables.Samples) +
-		" WHERE " + c.where() + " GROUP BY fingerprint, " + pointMillisecond + ") GROUP BY fingerprint"
+	c.Add("NOT isNaN(value)")
+	out.Add("fingerprint", &fingerprints)
+	out.Add("sum(v)", &totals)
+	text := "SELECT " + out.Columns() + " FROM (SELECT fingerprint, max(value) AS v FROM " + s.table(tables.Samples) +
+		" WHERE " + c.Where() + " GROUP BY fingerprint, " + pointMillisecond + ") GROUP BY fingerprint"
 	found := make(map[uint64]float64, len(w.fingerprints))
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i, f := range fingerprints {
 			found[f] = totals[i]
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/rollup"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -43,22 +44,22 @@ type rolledRead struct {
 // the windows need.
 func (r *rolledRead) condition(tenant string, w *wanted, all bool) condition {
 	var c condition
-	c.add("tenant = " + c.text(tenant))
-	c.add("metric IN (" + c.list(w.metrics) + ")")
+	c.Add("tenant = " + c.Text(tenant))
+	c.Add("metric IN (" + c.list(w.metrics) + ")")
 	var days, versions []string
 	for day, d := range r.days {
 		days = append(days, fmt.Sprintf("toDate(%d)", day))
 		versions = append(versions, fmt.Sprintf("(toDate(%d), %d)", day, d.version))
 	}
-	c.add("day IN (" + strings.Join(days, ", ") + ")")
-	c.add("(day, version) IN (" + strings.Join(versions, ", ") + ")")
-	c.add(fmt.Sprintf("time > toDateTime(%d) AND time <= toDateTime(%d)", max(0, r.start-r.window)/1000, r.end/1000))
+	c.Add("day IN (" + strings.Join(days, ", ") + ")")
+	c.Add("(day, version) IN (" + strings.Join(versions, ", ") + ")")
+	c.Add(fmt.Sprintf("time > toDateTime(%d) AND time <= toDateTime(%d)", max(0, r.start-r.window)/1000, r.end/1000))
 	if r.window < r.step {
 		// Between the windows of two steps there is what nobody asks for.
-		c.add(fmt.Sprintf("positiveModulo(%d - toInt64(toUnixTimestamp(time)), %d) < %d", r.start/1000, r.step/1000, r.window/1000))
+		c.Add(fmt.Sprintf("positiveModulo(%d - toInt64(toUnixTimestamp(time)), %d) < %d", r.start/1000, r.step/1000, r.window/1000))
 	}
 	if !all {
-		c.add(w.only())
+		c.Add(w.only())
 	}
 	return c
 }
@@ -77,16 +78,16 @@ type fragmentColumns struct {
 }
 
 // output says where the columns go.
-func (c *fragmentColumns) output() *output {
-	out := &output{}
-	out.add("fingerprint", &c.fingerprints)
-	out.add("toInt64(toUnixTimestamp(time))", &c.ends)
-	out.add("count", &c.counts)
-	out.add("first_after", &c.firstAfter)
-	out.add("last_after", &c.lastAfter)
+func (c *fragmentColumns) output() *clickhouse.Output {
+	out := &clickhouse.Output{}
+	out.Add("fingerprint", &c.fingerprints)
+	out.Add("toInt64(toUnixTimestamp(time))", &c.ends)
+	out.Add("count", &c.counts)
+	out.Add("first_after", &c.firstAfter)
+	out.Add("last_after", &c.lastAfter)
 	add := func(needs need, name string, data proto.ColResult) {
 		if c.needs&needs != 0 {
-			out.add(name, data)
+			out.Add(name, data)
 		}
 	}
 	add(needStale, "stale_after", &c.stale)
@@ -147,9 +148,9 @@ func (s *Store) fragments(ctx context.Context, r *rolledRead, w *wanted, all boo
 	total := 0
 	// The rows of a day are all of one version but for a while; to read that
 	// column first, to find out which others are needed, is more work.
-	text := "SELECT " + out.columns() + " FROM " + s.table(r.resolution.Table) + " WHERE " + c.where() +
+	text := "SELECT " + out.Columns() + " FROM " + s.table(r.resolution.Table) + " WHERE " + c.Where() +
 		" SETTINGS optimize_move_to_prewhere = 0"
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		fingerprints := columns.fingerprints
 		for from := 0; from < len(fingerprints); {
 			f, to := fingerprints[from], from+1

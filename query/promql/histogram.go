@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/value"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/prometheus"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -25,7 +26,7 @@ func number(n uint64, isFloat bool) float64 {
 // pointColumns are the columns that points of every shape have, and those that
 // are added to them.
 type pointColumns struct {
-	output
+	clickhouse.Output
 	fingerprints  proto.ColUInt64
 	times, starts proto.ColInt64
 	flags         proto.ColUInt32
@@ -35,12 +36,12 @@ type pointColumns struct {
 
 func newPointColumns() *pointColumns {
 	c := &pointColumns{}
-	c.add("fingerprint", &c.fingerprints)
-	c.add("toUnixTimestamp64Nano(time)", &c.times)
-	c.add("toUnixTimestamp64Nano(start_time)", &c.starts)
-	c.add("flags", &c.flags)
-	c.add("count", &c.counts)
-	c.add("sum", &c.sums)
+	c.Add("fingerprint", &c.fingerprints)
+	c.Add("toUnixTimestamp64Nano(time)", &c.times)
+	c.Add("toUnixTimestamp64Nano(start_time)", &c.starts)
+	c.Add("flags", &c.flags)
+	c.Add("count", &c.counts)
+	c.Add("sum", &c.sums)
 	return c
 }
 
@@ -48,8 +49,8 @@ func newPointColumns() *pointColumns {
 // calls add for the nth point of each block.
 func (s *Store) readPoints(ctx context.Context, table string, k *kindViews, in span, c *pointColumns, add func(row *stored, n int) error) error {
 	cond := k.wanted.condition(tenantOf(ctx), in, false)
-	text := "SELECT " + c.columns() + " FROM " + s.table(table) + " WHERE " + cond.where()
-	return s.read(ctx, text, cond.parameters, c.result, func() error {
+	text := "SELECT " + c.Columns() + " FROM " + s.table(table) + " WHERE " + cond.Where()
+	return s.read(ctx, text, cond.Parameters, c.Result, func() error {
 		for n, f := range c.fingerprints {
 			row := k.rows[f]
 			if row == nil {
@@ -100,13 +101,13 @@ func (s *Store) natives(ctx context.Context, k *kindViews, in span) (map[uint64]
 		found               = map[uint64]*points{}
 		buckets, maxBuckets = 0, s.cfg.MaxSamples * 4
 	)
-	c.add("scale", &scales)
-	c.add("zero_count", &zeros)
-	c.add("zero_threshold", &thresholds)
-	c.add("positive_offset", &positiveOffsets)
-	c.add("positive_counts", positive)
-	c.add("negative_offset", &negativeOffsets)
-	c.add("negative_counts", negative)
+	c.Add("scale", &scales)
+	c.Add("zero_count", &zeros)
+	c.Add("zero_threshold", &thresholds)
+	c.Add("positive_offset", &positiveOffsets)
+	c.Add("positive_counts", positive)
+	c.Add("negative_offset", &negativeOffsets)
+	c.Add("negative_counts", negative)
 	err := s.readPoints(ctx, tables.ExponentialHistograms, k, in, c, func(row *stored, n int) error {
 		h := staleHistogram()
 		if !c.stale(n) {
@@ -196,9 +197,9 @@ func (s *Store) classic(ctx context.Context, k *kindViews, in span, add func(row
 		has       proto.ColUInt8
 		total     int
 	)
-	c.add("has", &has)
-	c.add("bounds", bounds)
-	c.add("counts", counts)
+	c.Add("has", &has)
+	c.Add("bounds", bounds)
+	c.Add("counts", counts)
 	err := s.readPoints(ctx, tables.Histograms, k, in, c, func(row *stored, n int) error {
 		h := classicPoint{
 			flags: c.flags[n], stale: c.stale(n), hasSum: has[n]&1 != 0, count: c.counts[n], sum: c.sums[n],
@@ -252,8 +253,8 @@ func (s *Store) summaries(ctx context.Context, k *kindViews, in span, add func(r
 		allValues    = values.Data.(*proto.ColFloat64)
 		total        int
 	)
-	c.add("quantiles", quantiles)
-	c.add("values", values)
+	c.Add("quantiles", quantiles)
+	c.Add("values", values)
 	err := s.readPoints(ctx, tables.Summaries, k, in, c, func(row *stored, n int) error {
 		p := summaryPoint{
 			stale: c.stale(n), count: float64(c.counts[n]), sum: c.sums[n],

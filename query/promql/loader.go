@@ -153,7 +153,7 @@ func (s *Store) fetch(ctx context.Context, all []*series, in span, how fetching)
 	}
 	c := w.condition(tenantOf(ctx), in, how.all || how.ranged)
 	if how.ranged {
-		c.add(fmt.Sprintf("fingerprint BETWEEN %d AND %d", slices.Min(w.fingerprints), slices.Max(w.fingerprints)))
+		c.Add(fmt.Sprintf("fingerprint BETWEEN %d AND %d", slices.Min(w.fingerprints), slices.Max(w.fingerprints)))
 	}
 	found, err := s.samples(ctx, c, w.fingerprints, how.limit)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/prometheus/model/metadata"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -89,27 +90,27 @@ func (a *API) metadata(r *http.Request) (any, error) {
 // metrics reads what senders said of their metrics.
 func (s *Store) metrics(ctx context.Context, name string, add func(string, metadata.Metadata)) error {
 	var (
-		out                       output
+		out                       clickhouse.Output
 		names, types, units, help proto.ColStr
 	)
-	out.add("name", &names)
-	out.add("type", &types)
-	out.add("CAST(unit, 'String')", &units)
-	out.add("CAST(description, 'String')", &help)
+	out.Add("name", &names)
+	out.Add("type", &types)
+	out.Add("CAST(unit, 'String')", &units)
+	out.Add("CAST(description, 'String')", &help)
 	var c condition
-	c.add("tenant = " + c.text(tenantOf(ctx)))
-	c.add(fmt.Sprintf("day >= toDate(now('UTC')) - %d", metadataDays))
-	c.add("protocol != 'exemplars'")
+	c.Add("tenant = " + c.Text(tenantOf(ctx)))
+	c.Add(fmt.Sprintf("day >= toDate(now('UTC')) - %d", metadataDays))
+	c.Add("protocol != 'exemplars'")
 	// Remote-write 1.0 sends samples without saying what they are.
-	c.add("NOT (protocol = 'remote_write' AND kind = 'gauge' AND unit = '' AND description = '' AND type = 'gauge')")
+	c.Add("NOT (protocol = 'remote_write' AND kind = 'gauge' AND unit = '' AND description = '' AND type = 'gauge')")
 	if name != "" {
-		c.add("name = " + c.text(name))
+		c.Add("name = " + c.Text(name))
 	}
 	kind := "multiIf(metadata['" + telemetry.MetadataType + "'] != '', metadata['" + telemetry.MetadataType + "'], " +
 		"kind = 'sum' AND monotonic, 'counter', kind IN ('gauge', 'sum'), 'gauge', kind = 'exponential_histogram', 'histogram', toString(kind))"
-	text := "SELECT DISTINCT " + out.columns() + " FROM (SELECT tenant, day, protocol, kind, unit, description, " +
-		"CAST(prometheus_name, 'String') AS name, " + kind + " AS type FROM " + s.table(tables.Series) + ") WHERE " + c.where() + " ORDER BY 1, 2, 3, 4"
-	return s.read(ctx, text, c.parameters, out.result, func() error {
+	text := "SELECT DISTINCT " + out.Columns() + " FROM (SELECT tenant, day, protocol, kind, unit, description, " +
+		"CAST(prometheus_name, 'String') AS name, " + kind + " AS type FROM " + s.table(tables.Series) + ") WHERE " + c.Where() + " ORDER BY 1, 2, 3, 4"
+	return s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i := range names.Rows() {
 			add(names.Row(i), metadata.Metadata{Type: model.MetricType(types.Row(i)), Unit: units.Row(i), Help: help.Row(i)})
 		}

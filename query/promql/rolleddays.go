@@ -9,6 +9,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -75,7 +76,7 @@ func (s *Store) rolledDays(ctx context.Context, tenant string) (*rolledDays, err
 
 func (s *Store) readRolledDays(ctx context.Context, tenant string) (*rolledDays, error) {
 	var (
-		out               output
+		out               clickhouse.Output
 		days              proto.ColInt64
 		versions, samples proto.ColUInt64
 		topics            proto.ColStr
@@ -83,23 +84,23 @@ func (s *Store) readRolledDays(ctx context.Context, tenant string) (*rolledDays,
 		offsets, rows     = new(proto.ColUInt64).Array(), new(proto.ColUInt64).Array()
 		names             = new(proto.ColStr).Array()
 	)
-	out.add("toInt64(toUInt16(day))", &days)
-	out.add("version", &versions)
-	out.add("samples", &samples)
-	out.add("CAST(topic, 'String')", &topics)
-	out.add("partitions", partitions)
-	out.add("offsets", offsets)
-	out.add("CAST(mapKeys(rows), 'Array(String)')", names)
-	out.add("mapValues(rows)", rows)
+	out.Add("toInt64(toUInt16(day))", &days)
+	out.Add("version", &versions)
+	out.Add("samples", &samples)
+	out.Add("CAST(topic, 'String')", &topics)
+	out.Add("partitions", partitions)
+	out.Add("offsets", offsets)
+	out.Add("CAST(mapKeys(rows), 'Array(String)')", names)
+	out.Add("mapValues(rows)", rows)
 	var c condition
-	c.add("tenant = " + c.text(tenant))
-	c.add("published > toDateTime64(0, 9)")
+	c.Add("tenant = " + c.Text(tenant))
+	c.Add("published > toDateTime64(0, 9)")
 	known := &rolledDays{read: time.Now(), days: map[int64]rolledDay{}}
 	upTo := map[int64]tables.Offsets{} // by day
 	var least tables.Offsets
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Rollups) + " WHERE " + c.where() +
+	text := "SELECT " + out.Columns() + " FROM " + s.table(tables.Rollups) + " WHERE " + c.Where() +
 		" ORDER BY day, version DESC, checked DESC LIMIT 1 BY day"
-	err := s.read(ctx, text, c.parameters, out.result, func() error {
+	err := s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i := range days {
 			if topics.Row(i) != s.cfg.Topic {
 				continue // of another topic it is not known whether anything came later
@@ -127,22 +128,22 @@ func (s *Store) readRolledDays(ctx context.Context, tenant string) (*rolledDays,
 // dropLate drops the days that the ledger has blocks of beyond their offsets.
 func (s *Store) dropLate(ctx context.Context, tenant string, known *rolledDays, upTo map[int64]tables.Offsets, least tables.Offsets) error {
 	var (
-		out         output
+		out         clickhouse.Output
 		partitions  proto.ColUInt32
 		first, last proto.ColInt64
 		offsets     proto.ColUInt64
 		c           condition
 	)
-	out.add("kafka_partition", &partitions)
-	out.add(tables.RollupDay("min_time"), &first)
-	out.add(tables.RollupDay("max_time"), &last)
-	out.add("max(from_offset)", &offsets)
-	c.add("topic = " + c.text(s.cfg.Topic))
-	c.add("tenant = " + c.text(tenant))
-	c.add("stored > 0")
-	c.add(least.Beyond())
-	text := "SELECT " + out.columns() + " FROM " + s.table(tables.Ledger) + " WHERE " + c.where() + " GROUP BY c0, c1, c2"
-	return s.read(ctx, text, c.parameters, out.result, func() error {
+	out.Add("kafka_partition", &partitions)
+	out.Add(tables.RollupDay("min_time"), &first)
+	out.Add(tables.RollupDay("max_time"), &last)
+	out.Add("max(from_offset)", &offsets)
+	c.Add("topic = " + c.Text(s.cfg.Topic))
+	c.Add("tenant = " + c.Text(tenant))
+	c.Add("stored > 0")
+	c.Add(least.Beyond())
+	text := "SELECT " + out.Columns() + " FROM " + s.table(tables.Ledger) + " WHERE " + c.Where() + " GROUP BY c0, c1, c2"
+	return s.read(ctx, text, c.Parameters, out.Result, func() error {
 		for i, p := range partitions {
 			for day := range known.days {
 				if first[i] <= day && day <= last[i] && offsets[i] >= upTo[day][p] {

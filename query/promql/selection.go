@@ -20,25 +20,8 @@ const (
 	sumSuffix    = "_sum"
 )
 
-// A condition is the WHERE of a query on the table series, with its values as
-// bound parameters.
-type condition struct {
-	terms      []string
-	parameters []clickhouse.Parameter
-}
-
-// bind adds a value and returns how a statement refers to it.
-func (c *condition) bind(kind, value string) string {
-	name := fmt.Sprintf("p%d", len(c.parameters))
-	c.parameters = append(c.parameters, clickhouse.Text(name, value))
-	return "{" + name + ":" + kind + "}"
-}
-
-func (c *condition) text(value string) string { return c.bind("String", value) }
-
-func (c *condition) add(term string) { c.terms = append(c.terms, term) }
-
-func (c *condition) where() string { return strings.Join(c.terms, "\n  AND ") }
+// A condition is the WHERE of a query on the table series.
+type condition struct{ clickhouse.Condition }
 
 // The protocols, as in the column of that name, whose series have samples, and
 // those whose series have exemplars.
@@ -52,10 +35,10 @@ const (
 // it matches, is decided in Go, by the matchers themselves.
 func seriesCondition(tenant string, in span, matchers []*labels.Matcher, protocols string) condition {
 	var c condition
-	c.add("tenant = " + c.text(tenant))
-	c.add(fmt.Sprintf("day >= toDate(%d) AND day <= toDate(%d)", dayOf(in.from), dayOf(in.to)))
-	c.add("protocol IN (" + protocols + ")")
-	c.add("prometheus_name != ''")
+	c.Add("tenant = " + c.Text(tenant))
+	c.Add(fmt.Sprintf("day >= toDate(%d) AND day <= toDate(%d)", dayOf(in.from), dayOf(in.to)))
+	c.Add("protocol IN (" + protocols + ")")
+	c.Add("prometheus_name != ''")
 	// Series are known by the names that their senders gave them only where the
 	// name of a metric is asked for; that bounds the rows, else the index has to.
 	byName := slices.ContainsFunc(matchers, func(m *labels.Matcher) bool {
@@ -65,18 +48,18 @@ func seriesCondition(tenant string, in span, matchers []*labels.Matcher, protoco
 		switch values := literals(m); {
 		case len(values) == 0:
 		case m.Name == model.MetricNameLabel:
-			c.add(c.named(values))
+			c.Add(c.named(values))
 		case m.Name == labels.BucketLabel || m.Name == model.QuantileLabel || !model.LegacyValidation.IsValidLabelName(m.Name):
 			// Such labels are not in the column labels.
 		case byName:
-			c.add(fmt.Sprintf("(labels[%s] IN (%s) OR %s)", c.text(m.Name), c.list(values), original))
+			c.Add(fmt.Sprintf("(labels[%s] IN (%s) OR %s)", c.Text(m.Name), c.list(values), original))
 		default:
 			pairs := make([]string, len(values))
 			for i, v := range values {
 				pairs[i] = m.Name + "=" + v
 			}
-			c.add(fmt.Sprintf("hasAnyTokens(%s, [%s])", tables.LabelPairs, c.list(pairs)))
-			c.add(fmt.Sprintf("labels[%s] IN (%s)", c.text(m.Name), c.list(values)))
+			c.Add(fmt.Sprintf("hasAnyTokens(%s, [%s])", tables.LabelPairs, c.list(pairs)))
+			c.Add(fmt.Sprintf("labels[%s] IN (%s)", c.Text(m.Name), c.list(values)))
 		}
 	}
 	return c
@@ -108,7 +91,7 @@ func literals(m *labels.Matcher) []string {
 func (c *condition) list(values []string) string {
 	bound := make([]string, len(values))
 	for i, v := range values {
-		bound[i] = c.text(v)
+		bound[i] = c.Text(v)
 	}
 	return strings.Join(bound, ", ")
 }
@@ -150,11 +133,11 @@ func dayOf(t int64) int64 {
 // pointCondition bounds rows of a table of points to metrics and a time.
 func pointCondition(tenant string, metrics []string, in span) condition {
 	var c condition
-	c.add("tenant = " + c.text(tenant))
-	c.add("metric IN (" + c.list(metrics) + ")")
+	c.Add("tenant = " + c.Text(tenant))
+	c.Add("metric IN (" + c.list(metrics) + ")")
 	from, to := within(in.from), within(in.to)
-	c.add(fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", bucketOf(from), bucketOf(to)))
-	c.add(fmt.Sprintf("time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))", from*1e6, to*1e6+999_999))
+	c.Add(fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", bucketOf(from), bucketOf(to)))
+	c.Add(fmt.Sprintf("time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))", from*1e6, to*1e6+999_999))
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -42,11 +43,11 @@ func TestLabelIndex(t *testing.T) {
 		}
 		at := stamp(0).AsTime().UnixMilli()
 		c := seriesCondition("default", span{at, at}, matchers, withSamples)
-		var out output
+		var out clickhouse.Output
 		var found proto.ColUInt64
-		out.add("count()", &found)
-		text := " FROM " + f.store.table(tables.Series) + " WHERE " + c.where()
-		if err := f.store.read(context.Background(), "SELECT "+out.columns()+text, c.parameters, out.result, func() error {
+		out.Add("count()", &found)
+		text := " FROM " + f.store.table(tables.Series) + " WHERE " + c.Where()
+		if err := f.store.read(context.Background(), "SELECT "+out.Columns()+text, c.Parameters, out.Result, func() error {
 			for _, n := range found {
 				if int(n) != want {
 					t.Errorf("%s finds %d series, want %d", selector, n, want)
@@ -58,7 +59,7 @@ func TestLabelIndex(t *testing.T) {
 		}
 		var plan strings.Builder
 		var lines proto.ColStr
-		if err := f.store.read(context.Background(), "EXPLAIN indexes = 1 SELECT fingerprint"+text, c.parameters,
+		if err := f.store.read(context.Background(), "EXPLAIN indexes = 1 SELECT fingerprint"+text, c.Parameters,
 			proto.Results{{Name: "explain", Data: &lines}}, func() error {
 				for i := range lines.Rows() {
 					plan.WriteString(lines.Row(i) + "\n")

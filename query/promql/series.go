@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/prometheus"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
@@ -89,7 +90,7 @@ func (s *Store) find(ctx context.Context, in span, matchers []*labels.Matcher, p
 // its points.
 func (s *Store) readSeries(ctx context.Context, c condition, original bool, add func(*stored)) error {
 	var (
-		out                      output
+		out                      clickhouse.Output
 		fingerprints             proto.ColUInt64
 		metrics, names           = new(proto.ColStr).LowCardinality(), new(proto.ColStr).LowCardinality()
 		kinds, protocols, deltas proto.ColUInt8
@@ -97,18 +98,18 @@ func (s *Store) readSeries(ctx context.Context, c condition, original bool, add 
 		pairs                    = proto.NewMap[string, string](labelNames, labelValues)
 		keys                     = new(proto.ColStr).Array()
 	)
-	out.add("fingerprint", &fingerprints)
-	out.add("metric", metrics)
-	out.add("prometheus_name", names)
-	out.add("toUInt8(kind)", &kinds)
-	out.add("toUInt8(protocol)", &protocols)
-	out.add("toUInt8(temporality = 'delta')", &deltas)
-	out.add("labels", pairs)
+	out.Add("fingerprint", &fingerprints)
+	out.Add("metric", metrics)
+	out.Add("prometheus_name", names)
+	out.Add("toUInt8(kind)", &kinds)
+	out.Add("toUInt8(protocol)", &protocols)
+	out.Add("toUInt8(temporality = 'delta')", &deltas)
+	out.Add("labels", pairs)
 	if original {
-		out.add("CAST(mapKeys(attributes), 'Array(String)')", keys)
+		out.Add("CAST(mapKeys(attributes), 'Array(String)')", keys)
 	}
-	text := "SELECT " + out.columns() + "\nFROM " + s.table(tables.Series) +
-		"\nWHERE " + c.where() + "\nORDER BY metric, fingerprint, kind, day DESC\nLIMIT 1 BY metric, fingerprint, kind"
+	text := "SELECT " + out.Columns() + "\nFROM " + s.table(tables.Series) +
+		"\nWHERE " + c.Where() + "\nORDER BY metric, fingerprint, kind, day DESC\nLIMIT 1 BY metric, fingerprint, kind"
 	interned := map[string]string{}
 	intern := func(text string) string {
 		if known, ok := interned[text]; ok {
@@ -118,7 +119,7 @@ func (s *Store) readSeries(ctx context.Context, c condition, original bool, add 
 		interned[text] = text
 		return text
 	}
-	return s.read(ctx, text, c.parameters, out.result, func() error {
+	return s.read(ctx, text, c.Parameters, out.Result, func() error {
 		at := 0
 		for i := range fingerprints {
 			row := &stored{

@@ -51,8 +51,8 @@ func (c *condition) key(original bool) string {
 	if original {
 		b.WriteByte(1)
 	}
-	b.WriteString(c.where())
-	for _, p := range c.parameters {
+	b.WriteString(c.Where())
+	for _, p := range c.Parameters {
 		b.WriteByte(0)
 		b.WriteString(p.Value)
 	}

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strconv"
-	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,20 +75,6 @@ func tenantOf(ctx context.Context) string {
 // tooMany is what a query is told that would take more than it may.
 type tooMany struct{ error }
 
-// output are the columns of a SELECT and where they go.
-type output struct {
-	list   []string
-	result proto.Results
-}
-
-func (o *output) add(expression string, data proto.ColResult) {
-	name := "c" + strconv.Itoa(len(o.list))
-	o.list = append(o.list, expression+" AS "+name)
-	o.result = append(o.result, proto.ResultColumn{Name: name, Data: data})
-}
-
-func (o *output) columns() string { return strings.Join(o.list, ", ") }
-
 // away is the error of a query that ClickHouse did not answer, or not to its end.
 type away struct{ error }
 
@@ -101,13 +84,6 @@ func (e away) Unwrap() error { return e.error }
 func unavailable(err error) bool {
 	var a away
 	return errors.As(err, &a)
-}
-
-// unanswered reports whether an error is that of a connection: it could not be
-// made, or ended before the answer did.
-func unanswered(err error) bool {
-	var network *net.OpError
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // read runs a query and calls block for every block of its result. Where ClickHouse
@@ -124,7 +100,7 @@ func (s *Store) read(ctx context.Context, text string, parameters []clickhouse.P
 	if errors.As(err, &refused) {
 		return fmt.Errorf("ClickHouse: %s: %s", refused.Name, refused.Message)
 	}
-	if unanswered(err) {
+	if clickhouse.Unanswered(err) {
 		return away{fmt.Errorf("ClickHouse is away: %w", err)}
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -86,7 +87,7 @@ func (n *names) of(text string) string {
 // spanColumns are the columns of spans that are read.
 type spanColumns struct {
 	which Columns
-	out   output
+	out   clickhouse.Output
 	names names
 	docs  *documents
 
@@ -129,29 +130,29 @@ func newSpanColumns(which Columns) *spanColumns {
 		which: which, names: names{map[string]string{}}, docs: newDocuments(),
 		services: newLowTexts(), operations: newLowTexts(), messages: newLowTexts(),
 	}
-	c.out.add("trace_id", &c.traces)
-	c.out.add("span_id", &c.ids)
-	c.out.add("parent_span_id", &c.parents)
-	c.out.add("toUnixTimestamp64Nano(time)", &c.times)
-	c.out.add("duration_ns", &c.durations)
-	c.out.add("service", c.services)
-	c.out.add("name", c.operations)
-	c.out.add("toUInt8(kind)", &c.kinds)
-	c.out.add("toUInt8(status)", &c.statuses)
-	c.out.add("status_message", c.messages)
+	c.out.Add("trace_id", &c.traces)
+	c.out.Add("span_id", &c.ids)
+	c.out.Add("parent_span_id", &c.parents)
+	c.out.Add("toUnixTimestamp64Nano(time)", &c.times)
+	c.out.Add("duration_ns", &c.durations)
+	c.out.Add("service", c.services)
+	c.out.Add("name", c.operations)
+	c.out.Add("toUInt8(kind)", &c.kinds)
+	c.out.Add("toUInt8(status)", &c.statuses)
+	c.out.Add("status_message", c.messages)
 	if which&WithAttributes != 0 {
 		c.attrs, c.keys = newPairs(), newLowTexts()
 		c.numbers = proto.NewMap[string, float64](c.keys, &c.values)
-		c.out.add("attributes", c.attrs.maps)
-		c.out.add("attribute_numbers", c.numbers)
+		c.out.Add("attributes", c.attrs.maps)
+		c.out.Add("attribute_numbers", c.numbers)
 	}
 	if which&WithResource != 0 {
 		c.resources = newLowTexts()
-		c.out.add("resource", c.resources)
+		c.out.Add("resource", c.resources)
 	}
 	if which&WithScope != 0 {
 		c.scopes = newLowTexts()
-		c.out.add("scope", c.scopes)
+		c.out.Add("scope", c.scopes)
 	}
 	if which&WithEvents != 0 {
 		c.addEvents()
@@ -161,11 +162,11 @@ func newSpanColumns(which Columns) *spanColumns {
 	}
 	if which&WithRest != 0 {
 		c.states = newLowTexts()
-		c.out.add("trace_state", c.states)
-		c.out.add("flags", &c.flags)
-		c.out.add("dropped_attributes", &c.dropped)
-		c.out.add("dropped_events", &c.lostEvents)
-		c.out.add("dropped_links", &c.lostLinks)
+		c.out.Add("trace_state", c.states)
+		c.out.Add("flags", &c.flags)
+		c.out.Add("dropped_attributes", &c.dropped)
+		c.out.Add("dropped_events", &c.lostEvents)
+		c.out.Add("dropped_links", &c.lostLinks)
 	}
 	return c
 }
@@ -177,10 +178,10 @@ func (c *spanColumns) addEvents() {
 	c.eventAttrs = newPairs()
 	c.eventMaps = proto.NewArray[map[string]string](c.eventAttrs.maps)
 	c.eventLost = proto.NewArray[uint32](&c.eventLostN)
-	c.out.add("arrayMap(t -> toUnixTimestamp64Nano(t), `events.time`)", c.eventTimes)
-	c.out.add("`events.name`", c.eventNames)
-	c.out.add("`events.attributes`", c.eventMaps)
-	c.out.add("`events.dropped_attributes`", c.eventLost)
+	c.out.Add("arrayMap(t -> toUnixTimestamp64Nano(t), `events.time`)", c.eventTimes)
+	c.out.Add("`events.name`", c.eventNames)
+	c.out.Add("`events.attributes`", c.eventMaps)
+	c.out.Add("`events.dropped_attributes`", c.eventLost)
 }
 
 func (c *spanColumns) addLinks() {
@@ -192,12 +193,12 @@ func (c *spanColumns) addLinks() {
 	c.linkAttrs = newPairs()
 	c.linkMaps = proto.NewArray[map[string]string](c.linkAttrs.maps)
 	c.linkLost = proto.NewArray[uint32](&c.linkLostN)
-	c.out.add("`links.trace_id`", c.linkTraces)
-	c.out.add("`links.span_id`", c.linkSpans)
-	c.out.add("`links.trace_state`", c.linkStates)
-	c.out.add("`links.flags`", c.linkFlags)
-	c.out.add("`links.attributes`", c.linkMaps)
-	c.out.add("`links.dropped_attributes`", c.linkLost)
+	c.out.Add("`links.trace_id`", c.linkTraces)
+	c.out.Add("`links.span_id`", c.linkSpans)
+	c.out.Add("`links.trace_state`", c.linkStates)
+	c.out.Add("`links.flags`", c.linkFlags)
+	c.out.Add("`links.attributes`", c.linkMaps)
+	c.out.Add("`links.dropped_attributes`", c.linkLost)
 }
 
 // hold copies the texts of the block, which the next one overwrites, and returns

@@ -41,20 +41,7 @@ func bucketOf(t int64) int64 { return t / bucketNanoseconds * tables.BucketSecon
 
 // A Condition is what must hold of a span: the WHERE of a statement, with the
 // values that it compares with as bound parameters.
-type Condition struct {
-	terms      []string
-	parameters []clickhouse.Parameter
-}
-
-// bind adds a value and returns how a statement refers to it.
-func (c *Condition) bind(kind, value string) string {
-	name := fmt.Sprintf("p%d", len(c.parameters))
-	c.parameters = append(c.parameters, clickhouse.Text(name, value))
-	return "{" + name + ":" + kind + "}"
-}
-
-// Text binds a text and returns the expression for it.
-func (c *Condition) Text(value string) string { return c.bind("String", value) }
+type Condition struct{ clickhouse.Condition }
 
 // Number returns the expression for a number. What is no number is NULL, with
 // which no comparison holds.
@@ -68,20 +55,15 @@ func (c *Condition) Number(f float64) string {
 // Int returns the expression for an integer.
 func (c *Condition) Int(i int64) string { return "toInt64(" + strconv.FormatInt(i, 10) + ")" }
 
-// Add adds a term that must hold as well.
-func (c *Condition) Add(term string) { c.terms = append(c.terms, term) }
-
-func (c *Condition) where() string { return strings.Join(c.terms, "\n  AND ") }
-
 // of bounds a statement to a tenant and a time. The terms go first: they are
 // those of the primary key.
 func (c *Condition) of(tenant string, in Range) Condition {
 	in = in.Within()
-	bounded := Condition{parameters: slices.Clip(c.parameters)} // the condition is used again
-	bounded.Add("tenant = " + bounded.bind("String", tenant))
+	bounded := Condition{clickhouse.Condition{Parameters: slices.Clip(c.Parameters)}} // the condition is used again
+	bounded.Add("tenant = " + bounded.Bind("String", tenant))
 	bounded.Add(fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", bucketOf(in.From), bucketOf(in.To)))
 	bounded.Add(fmt.Sprintf("time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))", in.From, in.To))
-	bounded.terms = append(bounded.terms, c.terms...)
+	bounded.Terms = append(bounded.Terms, c.Terms...)
 	return bounded
 }
 

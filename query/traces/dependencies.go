@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -40,22 +41,22 @@ func (r *Reader) Dependencies(ctx context.Context, in Range) ([]Dependency, erro
 		r.Note = fmt.Sprintf("counts are estimates from one of %d traces: the time has %d spans, more than query.traces.dependency_spans (%d)", share, spans, limit)
 	}
 	var (
-		out             output
+		out             clickhouse.Output
 		parents         = new(proto.ColStr)
 		children        = new(proto.ColStr)
 		calls, failures proto.ColUInt64
 	)
-	out.add("CAST(p.service, 'String')", parents)
-	out.add("CAST(c.service, 'String')", children)
-	out.add("count()", &calls)
-	out.add("countIf(c.status = 'error')", &failures)
+	out.Add("CAST(p.service, 'String')", parents)
+	out.Add("CAST(c.service, 'String')", children)
+	out.Add("count()", &calls)
+	out.Add("countIf(c.status = 'error')", &failures)
 	bounded := (&Condition{}).of(r.tenant, in)
-	from := r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.where() + sample
-	text := "SELECT " + out.columns() + "\nFROM (SELECT trace_id, parent_span_id, service, status FROM " + from + " AND NOT (" + IsRoot + ")) AS c" +
+	from := r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.Where() + sample
+	text := "SELECT " + out.Columns() + "\nFROM (SELECT trace_id, parent_span_id, service, status FROM " + from + " AND NOT (" + IsRoot + ")) AS c" +
 		"\nANY INNER JOIN (SELECT trace_id, span_id, service FROM " + from + ") AS p ON c.trace_id = p.trace_id AND c.parent_span_id = p.span_id" +
 		"\nWHERE p.service != c.service\nGROUP BY p.service, c.service\nORDER BY c0, c1\nLIMIT " + strconv.Itoa(maxDependencies)
 	all := []Dependency{}
-	err = r.read(ctx, text, bounded.parameters, &out, func() error {
+	err = r.read(ctx, text, bounded.Parameters, &out, func() error {
 		for i := range calls {
 			all = append(all, Dependency{
 				strings.Clone(parents.Row(i)), strings.Clone(children.Row(i)), calls[i] * share, failures[i] * share,
@@ -68,12 +69,12 @@ func (r *Reader) Dependencies(ctx context.Context, in Range) ([]Dependency, erro
 
 // count returns how many spans there are in a range.
 func (r *Reader) count(ctx context.Context, in Range) (uint64, error) {
-	var out output
+	var out clickhouse.Output
 	var rows proto.ColUInt64
-	out.add("count()", &rows)
+	out.Add("count()", &rows)
 	c := (&Condition{}).of(r.tenant, in)
 	total := uint64(0)
-	err := r.read(ctx, "SELECT "+out.columns()+" FROM "+r.store.dialect.Table(tables.Spans)+" WHERE "+c.where(), c.parameters, &out, func() error {
+	err := r.read(ctx, "SELECT "+out.Columns()+" FROM "+r.store.dialect.Table(tables.Spans)+" WHERE "+c.Where(), c.Parameters, &out, func() error {
 		for _, n := range rows {
 			total += n
 		}

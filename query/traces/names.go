@@ -8,6 +8,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -25,14 +26,14 @@ func (r *Reader) Services(ctx context.Context, in Range) ([]string, error) {
 // list returns the different values of a text, sorted, at most as many as a list
 // may have.
 func (r *Reader) list(ctx context.Context, expression string, c Condition, in Range) ([]string, error) {
-	var out output
+	var out clickhouse.Output
 	texts := new(proto.ColStr)
-	out.add("CAST("+expression+", 'String')", texts)
+	out.Add("CAST("+expression+", 'String')", texts)
 	c = c.of(r.tenant, in)
-	text := "SELECT " + out.columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.where() +
+	text := "SELECT " + out.Columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.Where() +
 		"\nGROUP BY " + expression + "\nORDER BY c0\nLIMIT " + strconv.Itoa(r.store.cfg.MaxNames)
 	all := []string{}
-	err := r.read(ctx, text, c.parameters, &out, func() error {
+	err := r.read(ctx, text, c.Parameters, &out, func() error {
 		return texts.ForEach(func(_ int, value string) error {
 			all = append(all, strings.Clone(value))
 			return nil
@@ -44,20 +45,20 @@ func (r *Reader) list(ctx context.Context, expression string, c Condition, in Ra
 // Operations returns what spans of a service are called, sorted by name and
 // kind; an empty service is all of them.
 func (r *Reader) Operations(ctx context.Context, service string, in Range) ([]Operation, error) {
-	var out output
+	var out clickhouse.Output
 	texts := new(proto.ColStr)
 	var kinds proto.ColUInt8
-	out.add("CAST(name, 'String')", texts)
-	out.add("toUInt8(kind)", &kinds)
+	out.Add("CAST(name, 'String')", texts)
+	out.Add("toUInt8(kind)", &kinds)
 	var c Condition
 	if service != "" {
 		c.Add("service = " + c.Text(service))
 	}
 	c = c.of(r.tenant, in)
-	text := "SELECT " + out.columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.where() +
+	text := "SELECT " + out.Columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.Where() +
 		"\nGROUP BY name, kind\nORDER BY c0, c1\nLIMIT " + strconv.Itoa(r.store.cfg.MaxNames)
 	all := []Operation{}
-	err := r.read(ctx, text, c.parameters, &out, func() error {
+	err := r.read(ctx, text, c.Parameters, &out, func() error {
 		for i := range kinds {
 			all = append(all, Operation{strings.Clone(texts.Row(i)), Kind(kinds[i])})
 		}
@@ -73,11 +74,10 @@ func (r *Reader) recent(ctx context.Context, in Range, statement func(Range) (te
 	seen := map[string]bool{}
 	rows := r.Rows
 	for w := firstWindow(in.Within()); w.open() && r.Rows-rows < uint64(r.store.cfg.NameSpans) && len(seen) < r.store.cfg.MaxNames; w = w.before() {
-		out := output{list: []string{""}}
 		texts := new(proto.ColStr)
-		out.result = proto.Results{{Name: "c0", Data: texts}}
+		out := clickhouse.Output{Result: proto.Results{{Name: "c0", Data: texts}}}
 		text, c := statement(w.Range)
-		err := r.read(ctx, text, c.parameters, &out, func() error {
+		err := r.read(ctx, text, c.Parameters, &out, func() error {
 			return texts.ForEach(func(_ int, value string) error {
 				if !seen[value] && len(seen) < r.store.cfg.MaxNames {
 					seen[strings.Clone(value)] = true
@@ -102,7 +102,7 @@ func (r *Reader) recent(ctx context.Context, in Range, statement func(Range) (te
 func (r *Reader) Values(ctx context.Context, expression string, c Condition, in Range) ([]string, error) {
 	return r.recent(ctx, in, func(w Range) (string, Condition) {
 		bounded := c.of(r.tenant, w)
-		return "SELECT CAST(" + expression + ", 'String') AS c0\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + bounded.where() +
+		return "SELECT CAST(" + expression + ", 'String') AS c0\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + bounded.Where() +
 			"\nGROUP BY " + expression + "\nHAVING c0 != ''\nORDER BY c0\nLIMIT " + strconv.Itoa(r.store.cfg.MaxNames), bounded
 	})
 }
@@ -132,12 +132,12 @@ var keys = map[Part]string{
 func (r *Reader) Keys(ctx context.Context, part Part, in Range) ([]string, error) {
 	return r.recent(ctx, in, func(w Range) (string, Condition) {
 		bounded := (&Condition{}).of(r.tenant, w)
-		from := "SELECT " + keys[part] + " AS k FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.where()
+		from := "SELECT " + keys[part] + " AS k FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.Where()
 		switch part {
 		case OfResource:
-			from = "SELECT " + keys[part] + " AS k FROM (SELECT resource FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.where() + " GROUP BY resource)"
+			from = "SELECT " + keys[part] + " AS k FROM (SELECT resource FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.Where() + " GROUP BY resource)"
 		case OfScope:
-			from = "SELECT " + keys[part] + " AS k FROM (SELECT scope FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.where() + " GROUP BY scope)"
+			from = "SELECT " + keys[part] + " AS k FROM (SELECT scope FROM " + r.store.dialect.Table(tables.Spans) + " WHERE " + bounded.Where() + " GROUP BY scope)"
 		case OfSpan, OfEvent, OfLink:
 		}
 		return "SELECT CAST(arrayJoin(k), 'String') AS c0\nFROM (" + from + ")\nGROUP BY c0\nORDER BY c0\nLIMIT " + strconv.Itoa(r.store.cfg.MaxNames), bounded

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,35 @@ func (r *Reader) Trace(ctx context.Context, id telemetry.TraceID, hint *Range) (
 		return nil, err
 	}
 	return all[0], nil
+}
+
+// NotFound is what is said of a trace that is not there.
+const NotFound = "trace not found"
+
+// Found is Trace with the fault of a trace that is not there.
+func (r *Reader) Found(ctx context.Context, id telemetry.TraceID, hint *Range) (*Trace, error) {
+	t, err := r.Trace(ctx, id, hint)
+	if err == nil && t == nil {
+		err = &Fault{Status: http.StatusNotFound, Message: NotFound}
+	}
+	return t, err
+}
+
+// ByTexts reads traces by texts of their ids, whenever they happened. The traces
+// come in the order of the ids, without those that are not there.
+func (r *Reader) ByTexts(ctx context.Context, texts []string) (ids []telemetry.TraceID, found []*Trace, err error) {
+	if most := r.Config().MaxTraces; len(texts) > most {
+		return nil, nil, Invalid("%d trace ids are more than the highest limit, %d (query.traces.max_traces)", len(texts), most)
+	}
+	for _, text := range texts {
+		id, err := TraceIDOf(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, id)
+	}
+	found, err = r.Traces(ctx, ids, Everything(), All)
+	return ids, found, err
 }
 
 // extent is when a trace may have happened. It is where a table that has a row
@@ -77,11 +107,11 @@ func (r *Reader) spans(ctx context.Context, ids []telemetry.TraceID, in Range, w
 	c.Add(TraceIDs(ids))
 	c = c.of(r.tenant, in)
 	limit := r.store.cfg.MaxSpans
-	text := "SELECT " + columns.out.columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.where() +
+	text := "SELECT " + columns.out.Columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.Where() +
 		order + "\nLIMIT " + strconv.Itoa(limit+1)
 	found := make(map[telemetry.TraceID]*Trace, len(ids))
 	total, size, cut := 0, 0, false
-	err := r.read(ctx, text, c.parameters, &columns.out, func() error {
+	err := r.read(ctx, text, c.Parameters, &columns.out, func() error {
 		size += columns.hold()
 		for i := range columns.times {
 			if total == limit || size > int(r.store.cfg.MaxSpanBytes) && total > 0 {
@@ -111,6 +141,15 @@ func ParseTraceID(text string) (telemetry.TraceID, bool) {
 	var id telemetry.TraceID
 	ok := parseID(id[:], text)
 	return id, ok && !id.IsZero()
+}
+
+// TraceIDOf is [ParseTraceID] with the fault of a text that is no id.
+func TraceIDOf(text string) (telemetry.TraceID, error) {
+	id, ok := ParseTraceID(text)
+	if !ok {
+		return id, Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
+	}
+	return id, nil
 }
 
 // ParseSpanID reads a span id of 1 to 16 hexadecimal digits.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/ch-go/proto"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -69,12 +70,12 @@ func (r *Reader) Find(ctx context.Context, f Filter, in Range, batch int, take f
 // window finds the newest traces of a window, after a hit where there is one.
 func (r *Reader) window(ctx context.Context, f Filter, in Range, after *Hit, limit int) ([]Hit, error) {
 	var (
-		out   output
+		out   clickhouse.Output
 		ids   proto.ColFixedStr16
 		times proto.ColInt64
 	)
-	out.add("trace_id", &ids)
-	out.add("toUnixTimestamp64Nano(max(time))", &times)
+	out.Add("trace_id", &ids)
+	out.Add("toUnixTimestamp64Nano(max(time))", &times)
 	var having []string
 	if f.Having != "" {
 		having = append(having, f.Having, fmt.Sprintf("countIf(time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))) > 0", in.From, in.To))
@@ -86,13 +87,13 @@ func (r *Reader) window(ctx context.Context, f Filter, in Range, after *Hit, lim
 		having = append(having, fmt.Sprintf("(c1 < %d OR c1 = %d AND trace_id > unhex('%x'))", after.Time, after.Time, after.ID[:]))
 	}
 	c := f.Span.of(r.tenant, in)
-	text := "SELECT " + out.columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.where() + "\nGROUP BY trace_id"
+	text := "SELECT " + out.Columns() + "\nFROM " + r.store.dialect.Table(tables.Spans) + "\nWHERE " + c.Where() + "\nGROUP BY trace_id"
 	if len(having) > 0 {
 		text += "\nHAVING " + strings.Join(having, " AND ")
 	}
 	text += "\nORDER BY c1 DESC, trace_id\nLIMIT " + strconv.Itoa(limit)
 	var hits []Hit
-	err := r.read(ctx, text, c.parameters, &out, func() error {
+	err := r.read(ctx, text, c.Parameters, &out, func() error {
 		for i := range ids {
 			hits = append(hits, Hit{ids[i], times[i]})
 		}

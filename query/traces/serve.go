@@ -238,6 +238,16 @@ func (p *Parameters) Duration(name string, unit time.Duration) (d int64, ok bool
 // future is how far ahead spans may be that were stored.
 const future = 24 * time.Hour
 
+// Lookback returns the time of a request that ends at endTs and is as long as
+// lookback, both in milliseconds, or as the fallback.
+func (p *Parameters) Lookback(fallback time.Duration) Range {
+	end, hasEnd := p.Time("endTs", time.Millisecond)
+	if back, ok := p.Duration("lookback", time.Millisecond); ok {
+		fallback = time.Duration(back)
+	}
+	return p.Bounded(0, false, end, hasEnd, fallback)
+}
+
 // Bounded returns the range from start to end, where what is missing is the
 // present and the lookback. A range that ends before it starts is an error.
 func (p *Parameters) Bounded(start int64, hasStart bool, end int64, hasEnd bool, lookback time.Duration) Range {

@@ -11,12 +11,9 @@ package traces
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/client_golang/prometheus"
@@ -86,29 +83,15 @@ type Fault struct {
 // Error returns the message.
 func (f *Fault) Error() string { return f.Message }
 
-// output are the columns of a SELECT and where they go.
-type output struct {
-	list   []string
-	result proto.Results
-}
-
-func (o *output) add(expression string, data proto.ColResult) {
-	name := "c" + strconv.Itoa(len(o.list))
-	o.list = append(o.list, expression+" AS "+name)
-	o.result = append(o.result, proto.ResultColumn{Name: name, Data: data})
-}
-
-func (o *output) columns() string { return strings.Join(o.list, ", ") }
-
 // errEnough ends a statement whose caller has what it needs.
 var errEnough = errors.New("enough was read")
 
 // read runs a statement and calls block for every block of its result. It
 // returns errEnough where block did.
-func (r *Reader) read(ctx context.Context, text string, parameters []clickhouse.Parameter, out *output, block func() error) error {
+func (r *Reader) read(ctx context.Context, text string, parameters []clickhouse.Parameter, out *clickhouse.Output, block func() error) error {
 	s := r.store
 	err := s.columns.Do(ctx, clickhouse.Query{
-		Body: text, Settings: s.settings, Parameters: parameters, Result: out.result,
+		Body: text, Settings: s.settings, Parameters: parameters, Result: out.Result,
 		OnResult: func(context.Context, proto.Block) error { return block() },
 		OnProgress: func(_ context.Context, p proto.Progress) error {
 			r.Rows += p.Rows
@@ -168,8 +151,7 @@ func (s *Store) fault(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	var network *net.OpError
-	if errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if clickhouse.Unanswered(err) {
 		return &Fault{http.StatusServiceUnavailable, "ClickHouse cannot be reached at the moment"}
 	}
 	return err

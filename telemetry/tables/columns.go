@@ -1,5 +1,7 @@
 package tables
 
+import "slices"
+
 // Types and codecs that several tables share.
 const (
 	lowCardinality = "LowCardinality(String)"
@@ -37,11 +39,20 @@ var eventSettings = []Setting{
 // narrow: two parts that are merged alternate every few rows, and going column
 // by column then costs a merge a third less. It needs parts with a file for each
 // column, so only what an insert makes is one file.
-var pointSettings = []Setting{
-	{"ttl_only_drop_parts", "1"},
-	{"merge_selector_base", "10"},
-	{"min_bytes_for_wide_part", "10485760"},
-	{"vertical_merge_algorithm_min_columns_to_activate", "1"},
+var pointSettings = with(eventSettings,
+	Setting{"min_bytes_for_wide_part", "10485760"}, Setting{"vertical_merge_algorithm_min_columns_to_activate", "1"})
+
+// with returns settings with others among them, which replace those of their names.
+func with(settings []Setting, others ...Setting) []Setting {
+	all := slices.Clone(settings)
+	for _, o := range others {
+		if i := slices.IndexFunc(all, func(s Setting) bool { return s.Name == o.Name }); i >= 0 {
+			all[i] = o
+		} else {
+			all = append(all, o)
+		}
+	}
+	return all
 }
 
 var (

@@ -91,12 +91,7 @@ const LabelPairs = "arrayMap((k, v) -> concat(k, '=', v), mapKeys(labels), mapVa
 
 // seriesSettings make granules small: the few series that a label selects are
 // spread over all metrics.
-var seriesSettings = []Setting{
-	{"ttl_only_drop_parts", "1"},
-	{"merge_selector_base", "10"},
-	{"min_bytes_for_wide_part", "134217728"},
-	{"index_granularity", "1024"},
-}
+var seriesSettings = with(eventSettings, Setting{"index_granularity", "1024"})
 
 func series() Table {
 	return Table{

@@ -179,7 +179,7 @@ func bounded(r *traces.Reader, start, end int64) traces.Range {
 
 func getTrace(ctx context.Context, r *traces.Reader, in reader, out grpc.ServerStream) error {
 	request := in.(*traceRequest)
-	id, err := parseID(request.id)
+	id, err := traces.TraceIDOf(request.id)
 	if err != nil {
 		return err
 	}
@@ -190,12 +190,9 @@ func getTrace(ctx context.Context, r *traces.Reader, in reader, out grpc.ServerS
 			hint.To = request.end
 		}
 	}
-	t, err := r.Trace(ctx, id, hint)
+	t, err := r.Found(ctx, id, hint)
 	if err != nil {
 		return err
-	}
-	if t == nil {
-		return &traces.Fault{Status: http.StatusNotFound, Message: "trace not found"}
 	}
 	return sendTrace(t, out)
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/query/traces"
-	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // Prefix is what the paths of the API may begin with.
@@ -178,17 +177,8 @@ func operationsOf(ctx context.Context, r *traces.Reader, service, kind string, i
 	return all, nil
 }
 
-// parseID reads the id of a trace.
-func parseID(text string) (telemetry.TraceID, error) {
-	id, ok := traces.ParseTraceID(text)
-	if !ok {
-		return id, traces.Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
-	}
-	return id, nil
-}
-
 func (q *query) trace(ctx context.Context, text string) (traces.Answer, error) {
-	id, err := parseID(text)
+	id, err := traces.TraceIDOf(text)
 	if err != nil {
 		return traces.Answer{}, err
 	}
@@ -207,23 +197,15 @@ func (q *query) trace(ctx context.Context, text string) (traces.Answer, error) {
 	if q.Err != nil {
 		return traces.Answer{}, q.Err
 	}
-	t, err := q.Trace(ctx, id, hint)
+	t, err := q.Found(ctx, id, hint)
 	if err != nil {
 		return traces.Answer{}, err
-	}
-	if t == nil {
-		return traces.Answer{}, &traces.Fault{Status: http.StatusNotFound, Message: "trace not found"}
 	}
 	return render([]*traces.Trace{t}, q.Note, nil), nil
 }
 
 func (q *query) dependencies(ctx context.Context) (traces.Answer, error) {
-	end, hasEnd := q.Time("endTs", time.Millisecond)
-	lookback := q.Config().Lookback
-	if back, ok := q.Duration("lookback", time.Millisecond); ok {
-		lookback = time.Duration(back)
-	}
-	in := q.Bounded(0, false, end, hasEnd, lookback)
+	in := q.Lookback(q.Config().Lookback)
 	if q.Err != nil {
 		return traces.Answer{}, q.Err
 	}

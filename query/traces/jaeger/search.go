@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/query/traces"
-	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // defaultLimit is how many traces a search answers that says nothing.
@@ -66,25 +65,14 @@ func (q *query) search(ctx context.Context) (traces.Answer, error) {
 
 // several answers traces by their ids.
 func (q *query) several(ctx context.Context, texts []string) (traces.Answer, error) {
-	if most := q.Config().MaxTraces; len(texts) > most {
-		return traces.Answer{}, traces.Invalid("%d trace ids are more than the highest limit, %d (query.traces.max_traces)", len(texts), most)
-	}
-	var errs []fault
-	var ids []telemetry.TraceID
-	for _, text := range texts {
-		id, err := parseID(text)
-		if err != nil {
-			return traces.Answer{}, err
-		}
-		ids = append(ids, id)
-	}
-	found, err := q.Traces(ctx, ids, traces.Everything(), traces.All)
+	ids, found, err := q.ByTexts(ctx, texts)
 	if err != nil {
 		return traces.Answer{}, err
 	}
+	var errs []fault
 	for i, id := range ids {
 		if !slices.ContainsFunc(found, func(t *traces.Trace) bool { return t.ID == id }) {
-			errs = append(errs, fault{http.StatusNotFound, "trace not found", texts[i]})
+			errs = append(errs, fault{http.StatusNotFound, traces.NotFound, texts[i]})
 		}
 	}
 	return render(found, q.Note, errs), nil

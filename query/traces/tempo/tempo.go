@@ -120,9 +120,9 @@ func (q *query) in() traces.Range {
 }
 
 func (q *query) trace(ctx context.Context, text string, second bool) (traces.Answer, error) {
-	id, ok := traces.ParseTraceID(text)
-	if !ok {
-		return traces.Answer{}, traces.Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
+	id, err := traces.TraceIDOf(text)
+	if err != nil {
+		return traces.Answer{}, err
 	}
 	var hint *traces.Range
 	if q.Get("start") != "" || q.Get("end") != "" {
@@ -132,12 +132,9 @@ func (q *query) trace(ctx context.Context, text string, second bool) (traces.Ans
 	if q.Err != nil {
 		return traces.Answer{}, q.Err
 	}
-	t, err := q.Trace(ctx, id, hint)
+	t, err := q.Found(ctx, id, hint)
 	if err != nil {
 		return traces.Answer{}, err
-	}
-	if t == nil {
-		return traces.Answer{}, &traces.Fault{Status: http.StatusNotFound, Message: "trace not found"}
 	}
 	note := ""
 	if t.Cut {

@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/goshawk-observability/goshawk/query/traces"
-	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // Prefix is what the paths of the API may begin with.
@@ -99,15 +97,8 @@ func texts(all []string, err error) (traces.Answer, error) {
 	return answer(all)
 }
 
-// in is the time of a request: endTs and lookback in milliseconds.
-func (q *query) in() traces.Range {
-	end, hasEnd := q.Time("endTs", time.Millisecond)
-	lookback := q.Config().Lookback
-	if back, ok := q.Duration("lookback", time.Millisecond); ok {
-		lookback = time.Duration(back)
-	}
-	return q.Bounded(0, false, end, hasEnd, lookback)
-}
+// in is the time of a request.
+func (q *query) in() traces.Range { return q.Lookback(q.Config().Lookback) }
 
 func (q *query) services(ctx context.Context) (traces.Answer, error) {
 	in := q.in()
@@ -194,25 +185,14 @@ func (q *query) dependencies(ctx context.Context) (traces.Answer, error) {
 	return answer(all)
 }
 
-func parseID(text string) (telemetry.TraceID, error) {
-	id, ok := traces.ParseTraceID(text)
-	if !ok {
-		return id, traces.Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
-	}
-	return id, nil
-}
-
 func (q *query) trace(ctx context.Context, text string) (traces.Answer, error) {
-	id, err := parseID(text)
+	id, err := traces.TraceIDOf(text)
 	if err != nil {
 		return traces.Answer{}, err
 	}
-	t, err := q.Trace(ctx, id, nil)
+	t, err := q.Found(ctx, id, nil)
 	if err != nil {
 		return traces.Answer{}, err
-	}
-	if t == nil {
-		return traces.Answer{}, &traces.Fault{Status: http.StatusNotFound, Message: "trace not found"}
 	}
 	return traces.Answer{ContentType: contentType, Write: func(o *traces.Out) { writeTrace(o, t, false) }}, nil
 }
@@ -220,18 +200,10 @@ func (q *query) trace(ctx context.Context, text string) (traces.Answer, error) {
 // many answers traces by their ids, which commas separate.
 func (q *query) many(ctx context.Context) (traces.Answer, error) {
 	texts := strings.Split(q.Get("traceIds"), ",")
-	if most := q.Config().MaxTraces; len(texts) > most {
-		return traces.Answer{}, traces.Invalid("%d trace ids are more than the highest limit, %d (query.traces.max_traces)", len(texts), most)
+	for i := range texts {
+		texts[i] = strings.TrimSpace(texts[i])
 	}
-	var ids []telemetry.TraceID
-	for _, text := range texts {
-		id, err := parseID(strings.TrimSpace(text))
-		if err != nil {
-			return traces.Answer{}, err
-		}
-		ids = append(ids, id)
-	}
-	found, err := q.Traces(ctx, ids, traces.Everything(), traces.All)
+	_, found, err := q.ByTexts(ctx, texts)
 	if err != nil {
 		return traces.Answer{}, err
 	}
