@@ -1,6 +1,10 @@
 package telemetry
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/goshawk-observability/goshawk/telemetry/sketch"
+)
 
 // Batch is the unit of work: the rows of one block of consecutive Kafka offsets
 // of one partition, and everything that sinks need to write them exactly once.
@@ -43,6 +47,16 @@ type Batch struct {
 	TracePath     []PathSpan
 	TraceSpans    []TraceSpan
 	Words         []string
+
+	// Edges, Operations and ClockOffsets are what processors counted up to this
+	// block, and Buckets the arena of their latencies.
+	Edges        []Edge
+	Operations   []Operation
+	ClockOffsets []ClockOffset
+	Buckets      []sketch.Bucket
+
+	// Derived is what processors have to say to other topics.
+	Derived []Derived
 
 	// Rejects are the parts of the block that could not become rows.
 	Rejects []Reject
@@ -94,6 +108,9 @@ type Record struct {
 	// Repeated is set where the record repeats an earlier one and its events
 	// were left out; Value is empty then.
 	Repeated bool
+	// Idle is set where the record says, instead of bringing events, that nothing
+	// came for the partition up to ReceiveTime.
+	Idle bool
 	// Value is the record's value, the memory that rows are views of.
 	Value []byte
 }
@@ -161,6 +178,7 @@ func (b *Batch) Reset() {
 	b.Summaries = b.Summaries[:0]
 	b.Exemplars = b.Exemplars[:0]
 	b.resetTraces()
+	b.resetEdges()
 	clear(b.Rejects)
 	b.Rejects = b.Rejects[:0]
 	b.Attrs = b.Attrs[:0]

@@ -37,6 +37,9 @@ type Trace struct {
 	// of an oversized trace.
 	Members Range // of Batch.TraceSpans
 
+	// Record is the record after which the trace was taken to be over, an index
+	// into Batch.Records. Traces are in the order of their records.
+	Record uint32
 	Closed TraceClosed
 	// Oversized is set where there were too many spans to keep: there are only
 	// counts, in which repeated span ids may count again, and neither a tree nor

@@ -14,6 +14,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/sketch"
 )
 
 // Conform checks that a processor keeps the contract of pipeline.Processor. It
@@ -201,6 +202,8 @@ func spoilBatch(b *telemetry.Batch, memory []byte) {
 	spoilAll(b.TraceSpans, telemetry.TraceSpan{})
 	spoilAll(b.Words, gone)
 	spoilAll(b.TraceServices, gone)
+	spoilAll(b.Buckets, sketch.Bucket{})
+	spoilAll(b.Derived, telemetry.Derived{})
 }
 
 func spoilAll[T any](rows []T, with T) {

@@ -66,6 +66,7 @@ func (p *parser) line(line string) error {
 		r := telemetry.Record{Offset: b.To, Tenant: "default", Declared: -1, ReceiveTime: 1}
 		err = p.fields(pairs, nil, map[string]func(string) error{
 			"offset": intField(&r.Offset), "tenant": p.stringField(&r.Tenant), "declared": intField(&r.Declared), "received": timeField(&r.ReceiveTime),
+			"idle": func(text string) (err error) { r.Idle, err = strconv.ParseBool(text); return err },
 		})
 		b.To = r.Offset + 1
 		b.Records = append(b.Records, r)
@@ -175,6 +176,7 @@ func Format(b *telemetry.Batch) string {
 	for i := range b.Traces {
 		formatTrace(&s, b, &b.Traces[i])
 	}
+	formatCounts(&s, b)
 	return s.String()
 }
 

@@ -14,6 +14,8 @@ type assembler struct {
 	p     *Processor
 	b     *telemetry.Batch
 	round uint32
+	// record is the one after which traces are closed.
+	record uint32
 
 	members []span
 	lookup  lookup
@@ -92,7 +94,7 @@ func (a *assembler) trace(open *openTrace, members []span, why telemetry.TraceCl
 	members = a.distinct(members)
 	t.build(members, &a.lookup)
 	row := telemetry.Trace{
-		Tenant: n.text(open.tenant), TraceID: open.id, Closed: why, Spans: uint32(len(members)),
+		Tenant: n.text(open.tenant), TraceID: open.id, Record: a.record, Closed: why, Spans: uint32(len(members)),
 		Orphans: t.orphans, Depth: t.depth, Cyclic: t.cyclic, Start: members[0].start,
 	}
 	row.Members.Start = uint32(len(a.b.TraceSpans))
@@ -180,7 +182,7 @@ func (a *assembler) criticalPath(members []span, from int) telemetry.Range {
 func (a *assembler) large(open *openTrace, why telemetry.TraceClosed) {
 	n, l := &a.p.names, open.large
 	row := telemetry.Trace{
-		Tenant: n.text(open.tenant), TraceID: open.id, Closed: why, Oversized: true,
+		Tenant: n.text(open.tenant), TraceID: open.id, Record: a.record, Closed: why, Oversized: true,
 		Start: l.start, End: l.end, Spans: l.spans, Errors: l.errors, Operations: uint32(len(l.operations)),
 	}
 	if l.root.known {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -21,8 +22,7 @@ var errState = errors.New("state of traces is damaged")
 // Snapshot implements pipeline.Stateful.
 func (p *Processor) Snapshot(dst []byte) []byte {
 	dst = append(dst, stateVersion)
-	dst = binary.AppendUvarint(dst, uint64(p.clock.now))
-	dst = binary.AppendUvarint(dst, uint64(p.clock.behind))
+	dst = p.clock.Append(dst)
 	places := make([]uint32, len(p.names.all))
 	count := uint32(0)
 	for i := range p.names.all {
@@ -48,7 +48,7 @@ func (p *Processor) Snapshot(dst []byte) []byte {
 func (p *Processor) appendTrace(dst []byte, t *openTrace, places []uint32) []byte {
 	dst = append(dst, t.id[:]...)
 	dst = binary.AppendUvarint(dst, uint64(places[t.tenant]))
-	dst = binary.AppendUvarint(dst, uint64(p.clock.now-t.touched))
+	dst = binary.AppendUvarint(dst, uint64(p.clock.Now-t.touched))
 	dst = binary.AppendUvarint(dst, uint64(t.touched-t.opened))
 	dst = binary.AppendUvarint(dst, uint64(t.count)) // 0 for counts only
 	if t.large != nil {
@@ -107,7 +107,7 @@ func (p *Processor) Restore(src []byte) error {
 	if src[0] != stateVersion {
 		return fmt.Errorf("state of traces has version %d, this program reads %d", src[0], stateVersion)
 	}
-	r := reader{src: src[1:]}
+	r := reader{StateReader: pipeline.StateReader{Src: src[1:]}}
 	if err := p.restore(&r); err != nil {
 		p.reset()
 		return err
@@ -116,12 +116,11 @@ func (p *Processor) Restore(src []byte) error {
 }
 
 func (p *Processor) restore(r *reader) error {
-	p.clock.now = r.time()
-	p.clock.behind = uint32(r.number(believed))
-	count := r.count(1)
+	p.clock = r.Watermark()
+	count := r.Count(1)
 	for range count {
-		text := r.take(r.number(maxName))
-		if r.bad {
+		text := r.Take(r.Number(maxName))
+		if r.Bad {
 			return errState
 		}
 		if _, twice := p.names.numbers[string(text)]; twice {
@@ -131,7 +130,7 @@ func (p *Processor) restore(r *reader) error {
 	}
 	r.names = uint64(count)
 	before := int64(0)
-	for range r.count(20) {
+	for range r.Count(20) {
 		touched, err := p.restoreTrace(r)
 		if err != nil {
 			return err
@@ -141,23 +140,23 @@ func (p *Processor) restore(r *reader) error {
 		}
 		before = touched
 	}
-	if r.bad || len(r.src) > 0 {
-		return fmt.Errorf("%w: %d bytes are left", errState, len(r.src))
+	if r.Bad || len(r.Src) > 0 {
+		return fmt.Errorf("%w: %d bytes are left", errState, len(r.Src))
 	}
 	return nil
 }
 
 func (p *Processor) restoreTrace(r *reader) (touched int64, err error) {
 	var id telemetry.TraceID
-	copy(id[:], r.take(uint64(len(id))))
+	copy(id[:], r.Take(uint64(len(id))))
 	tenant := r.name()
-	touched = p.clock.now - int64(r.number(uint64(p.clock.now)))
-	if r.bad {
+	touched = p.clock.Now - int64(r.Number(uint64(p.clock.Now)))
+	if r.Bad {
 		return 0, errState
 	}
-	opened := touched - int64(r.number(uint64(touched)))
-	n := r.count(0)
-	if r.bad {
+	opened := touched - int64(r.Number(uint64(touched)))
+	n := r.Count(0)
+	if r.Bad {
 		return 0, errState
 	}
 	at, fresh := p.open.find(tenant, id)
@@ -175,13 +174,13 @@ func (p *Processor) restoreTrace(r *reader) (touched int64, err error) {
 	base, link := opened, &t.first
 	for range n {
 		var s span
-		copy(s.id[:], r.take(8))
-		copy(s.parent[:], r.take(8))
-		s.start = base + r.signed()
-		s.end = s.start + r.signed()
+		copy(s.id[:], r.Take(8))
+		copy(s.parent[:], r.Take(8))
+		s.start = base + r.Signed()
+		s.end = s.start + r.Signed()
 		s.service, s.name, s.host = r.name(), r.name(), r.name()
-		kind := r.take(2)
-		if r.bad || s.start < 0 || s.end < 0 {
+		kind := r.Take(2)
+		if r.Bad || s.start < 0 || s.end < 0 {
 			return 0, errState
 		}
 		s.kind, s.status = kind[0], kind[1]
@@ -198,38 +197,38 @@ func (p *Processor) restoreTrace(r *reader) (touched int64, err error) {
 }
 
 func (p *Processor) restoreLarge(r *reader, l *largeTrace) error {
-	l.start, l.end = r.time(), r.time()
-	l.spans, l.errors = uint32(r.number(1<<32-1)), uint32(r.number(1<<32-1))
+	l.start, l.end = r.Time(), r.Time()
+	l.spans, l.errors = uint32(r.Number(1<<32-1)), uint32(r.Number(1<<32-1))
 	for _, one := range []*leader{&l.root, &l.failed} {
-		known := r.take(1)
-		if r.bad || known[0] > 1 {
+		known := r.Take(1)
+		if r.Bad || known[0] > 1 {
 			return errState
 		}
 		if known[0] == 0 {
 			continue
 		}
 		one.known = true
-		copy(one.id[:], r.take(8))
-		one.start, one.service, one.name = r.time(), r.name(), r.name()
-		kind := r.take(1)
-		if r.bad {
+		copy(one.id[:], r.Take(8))
+		one.start, one.service, one.name = r.Time(), r.name(), r.name()
+		kind := r.Take(1)
+		if r.Bad {
 			return errState
 		}
 		one.kind = kind[0]
 		p.names.hold(one.service)
 		p.names.hold(one.name)
 	}
-	for range r.number(maxServices) {
+	for range r.Number(maxServices) {
 		s := r.name()
-		if r.bad || len(l.services) > 0 && p.names.text(s) <= p.names.text(l.services[len(l.services)-1]) {
+		if r.Bad || len(l.services) > 0 && p.names.text(s) <= p.names.text(l.services[len(l.services)-1]) {
 			return errState
 		}
 		p.names.hold(s)
 		l.services = append(l.services, s)
 	}
-	for range r.number(maxOperations) {
-		h := r.take(8)
-		if r.bad {
+	for range r.Number(maxOperations) {
+		h := r.Take(8)
+		if r.Bad {
 			return errState
 		}
 		operation := binary.LittleEndian.Uint64(h)
@@ -238,63 +237,23 @@ func (p *Processor) restoreLarge(r *reader, l *largeTrace) error {
 		}
 		l.operations = append(l.operations, operation)
 	}
-	if r.bad || l.spans == 0 {
+	if r.Bad || l.spans == 0 {
 		return errState
 	}
 	return nil
 }
 
-// reader reads the bytes of a state. What is wrong with them is in bad; what it
-// returns then are zeros.
+// reader reads the bytes of a state.
 type reader struct {
-	src   []byte
-	bad   bool
+	pipeline.StateReader
 	names uint64
-}
-
-func (r *reader) take(n uint64) []byte {
-	if r.bad || n > uint64(len(r.src)) {
-		r.bad = true
-		return nil
-	}
-	out := r.src[:n]
-	r.src = r.src[n:]
-	return out
-}
-
-// number reads a number up to most.
-func (r *reader) number(most uint64) uint64 {
-	v, n := binary.Uvarint(r.src)
-	if r.bad || n <= 0 || v > most {
-		r.bad = true
-		return 0
-	}
-	r.src = r.src[n:]
-	return v
-}
-
-// count reads the number of elements that follow, each of so many bytes at least.
-func (r *reader) count(least int) int {
-	return int(r.number(uint64(len(r.src) / max(least, 1))))
-}
-
-func (r *reader) time() int64 { return int64(r.number(1<<63 - 1)) }
-
-func (r *reader) signed() int64 {
-	v, n := binary.Varint(r.src)
-	if r.bad || n <= 0 {
-		r.bad = true
-		return 0
-	}
-	r.src = r.src[n:]
-	return v
 }
 
 // name reads the place of a name.
 func (r *reader) name() uint32 {
 	if r.names == 0 {
-		r.bad = true
+		r.Bad = true
 		return 0
 	}
-	return uint32(r.number(r.names - 1))
+	return uint32(r.Number(r.names - 1))
 }

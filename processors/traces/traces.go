@@ -34,7 +34,7 @@ func Registration() pipeline.Registration {
 // Processor assembles the traces of one partition.
 type Processor struct {
 	cfg   Config
-	clock clock
+	clock pipeline.Watermark
 	names names
 	open  openTraces
 	spans pages[span]
@@ -64,7 +64,7 @@ func New(cfg Config) (*Processor, error) {
 
 // reset forgets everything.
 func (p *Processor) reset() {
-	p.clock = clock{}
+	p.clock = pipeline.Watermark{}
 	p.names = newNames()
 	p.open = newOpenTraces()
 	p.spans = newPages[span]()
@@ -79,15 +79,7 @@ func (p *Processor) Process(_ context.Context, b *telemetry.Batch) error {
 		p.resources = append(p.resources, resourceNames{})
 	}
 	p.assembler.begin(p, b)
-	for from := 0; from < len(b.Spans); {
-		record := b.Resources[b.Spans[from].Resource].Record
-		to := from + 1
-		for to < len(b.Spans) && b.Resources[b.Spans[to].Resource].Record == record {
-			to++
-		}
-		p.record(b, record, b.Spans[from:to])
-		from = to
-	}
+	pipeline.EachRecord(b, func(record uint32, spans []telemetry.Span) { p.record(b, record, spans) })
 	p.assembler.end()
 	return nil
 }
@@ -95,8 +87,9 @@ func (p *Processor) Process(_ context.Context, b *telemetry.Batch) error {
 // record takes the spans of one record and closes what is over then.
 func (p *Processor) record(b *telemetry.Batch, record uint32, spans []telemetry.Span) {
 	r := &b.Records[record]
-	if p.clock.advance(r.ReceiveTime, spans) {
-		p.open.touchAll(p.clock.now)
+	p.assembler.record = record
+	if p.clock.Advance(r, spans) {
+		p.open.touchAll(p.clock.Now)
 	}
 	tenant := p.names.intern(r.Tenant)
 	for i := range spans {
@@ -108,7 +101,7 @@ func (p *Processor) record(b *telemetry.Batch, record uint32, spans []telemetry.
 	p.overdue = p.overdue[:0]
 	for {
 		t := p.open.oldest()
-		if t == 0 || p.clock.now-p.open.at(t).touched <= int64(p.cfg.Idle) {
+		if t == 0 || p.clock.Now-p.open.at(t).touched <= int64(p.cfg.Idle) {
 			break
 		}
 		p.close(t, telemetry.TraceIdle)
@@ -129,10 +122,10 @@ func (p *Processor) add(b *telemetry.Batch, tenant uint32, s *telemetry.Span) {
 	trace := p.open.at(t)
 	if fresh {
 		p.names.hold(tenant)
-		trace.opened = p.clock.now
+		trace.opened = p.clock.Now
 	}
-	p.open.touch(t, p.clock.now)
-	if !trace.due && p.clock.now-trace.opened > int64(p.cfg.MaxDuration) {
+	p.open.touch(t, p.clock.Now)
+	if !trace.due && p.clock.Now-trace.opened > int64(p.cfg.MaxDuration) {
 		trace.due = true
 		p.overdue = append(p.overdue, t)
 	}

@@ -62,7 +62,9 @@ func newFront(t *testing.T, change func(*sql.Config)) *front {
 		// One series of every kind.
 		s.Exec(t, `INSERT INTO goshawk.series (tenant, metric, fingerprint, kind, day, retention_days)
 SELECT ?, 'http.server.request.duration', number, CAST(number + 1, 'Enum8(\'gauge\' = 1, \'sum\' = 2, \'histogram\' = 3, \'exponential_histogram\' = 4, \'summary\' = 5)'), today(), 30 FROM numbers(5)`, tenant)
-		s.Exec(t, "INSERT INTO goshawk.traces (tenant, time, retention_days) VALUES (?, now(), 30)", tenant)
+		for _, table := range []string{tables.Traces, tables.Edges, tables.Operations, tables.ClockOffsets} {
+			s.Exec(t, "INSERT INTO goshawk."+table+" (tenant, time, retention_days) VALUES (?, now(), 30)", tenant)
+		}
 		s.Exec(t, "INSERT INTO goshawk.dead_letter_replays (time, tenant, topic, retention_days) VALUES (now(), ?, 'otlp_logs', 30)", tenant)
 		for _, table := range []string{tables.Samples1m, tables.Samples5m, tables.Samples1h, tables.Rollups} {
 			s.Exec(t, "INSERT INTO goshawk."+table+" (tenant, day, version, retention_days) VALUES (?, today(), ?, 30)", tenant, i)

@@ -121,7 +121,7 @@ func (r *Retention) Days(table, tenant string) int {
 	switch table {
 	case tables.Logs:
 		return int(r.days(tenant, telemetry.Logs))
-	case tables.Spans, tables.Traces:
+	case tables.Spans, tables.Traces, tables.Edges, tables.Operations, tables.ClockOffsets:
 		return int(r.days(tenant, telemetry.Spans))
 	case tables.DeadLetters:
 		return int(r.DeadLetters)

@@ -69,6 +69,9 @@ const (
 	Logs                  = "logs"
 	Spans                 = "spans"
 	Traces                = "traces"
+	Edges                 = "edges_1m"
+	Operations            = "operations_1m"
+	ClockOffsets          = "clock_offsets"
 	Samples               = "samples"
 	Samples1m             = "samples_1m"
 	Samples5m             = "samples_5m"
@@ -94,7 +97,7 @@ const BucketSeconds = 1800
 // All returns every table, in the order in which they are documented.
 func All() []Table {
 	all := []Table{
-		logs(), spans(), traces(),
+		logs(), spans(), traces(), edges(), operations(), clockOffsets(),
 		samples(), histograms(), exponentialHistograms(), summaries(), series(), exemplars(),
 	}
 	for _, r := range Resolutions() {

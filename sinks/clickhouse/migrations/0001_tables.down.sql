@@ -11,6 +11,9 @@
 {{.DropDistributed "exponential_histograms"}}DROP TABLE IF EXISTS {{.Local "exponential_histograms"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "histograms"}}DROP TABLE IF EXISTS {{.Local "histograms"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "samples"}}DROP TABLE IF EXISTS {{.Local "samples"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "clock_offsets"}}DROP TABLE IF EXISTS {{.Local "clock_offsets"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "operations_1m"}}DROP TABLE IF EXISTS {{.Local "operations_1m"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "edges_1m"}}DROP TABLE IF EXISTS {{.Local "edges_1m"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "traces"}}DROP TABLE IF EXISTS {{.Local "traces"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "spans"}}DROP TABLE IF EXISTS {{.Local "spans"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "logs"}}DROP TABLE IF EXISTS {{.Local "logs"}}{{.OnCluster}} SYNC;

@@ -192,6 +192,97 @@ COMMENT 'assembled traces: one row for each trace, and another each time spans c
 CREATE TABLE IF NOT EXISTS `telemetry`.`traces` ON CLUSTER `main` AS `telemetry`.`traces_local`
 ENGINE = Distributed('main', 'telemetry', 'traces_local', kafka_partition);
 
+CREATE TABLE IF NOT EXISTS `telemetry`.`edges_1m_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'start of the minute, UTC, in which the calls ended' CODEC(Delta(4), ZSTD(1)),
+    `caller` LowCardinality(String) COMMENT 'service that calls, empty for a request from outside' CODEC(ZSTD(1)),
+    `callee` LowCardinality(String) COMMENT 'service, database, queue or host that is called' CODEC(ZSTD(1)),
+    `operation` LowCardinality(String) COMMENT 'name of the callee\'s span, or of the caller\'s where the callee sent none' CODEC(ZSTD(1)),
+    `kind` Enum8('service' = 0, 'messaging' = 1, 'database' = 2, 'external' = 3, 'entry' = 4) COMMENT 'what is called: a service that sent spans, a queue or a service through one, a database, a host that sent none; entry is a request from outside' CODEC(ZSTD(1)),
+    `calls` UInt64 COMMENT 'calls' CODEC(T64, ZSTD(1)),
+    `errors` UInt64 COMMENT 'calls of which the span of either side failed' CODEC(T64, ZSTD(1)),
+    `client_sum_ns` Int64 COMMENT 'sum of the time that the caller waited in nanoseconds' CODEC(ZSTD(1)),
+    `client.bucket` Array(Int16) COMMENT 'buckets of the time that the caller waited: i has what is over 2^(i/32) and up to 2^((i+1)/32) nanoseconds, -32768 what is 0 or less' CODEC(ZSTD(1)),
+    `client.count` Array(UInt64) COMMENT 'number of calls in each bucket; sumMap merges buckets and counts exactly' CODEC(ZSTD(1)),
+    `server_sum_ns` Int64 COMMENT 'sum of the time that the callee worked in nanoseconds' CODEC(ZSTD(1)),
+    `server.bucket` Array(Int16) COMMENT 'buckets of the time that the callee worked: i has what is over 2^(i/32) and up to 2^((i+1)/32) nanoseconds, -32768 what is 0 or less' CODEC(ZSTD(1)),
+    `server.count` Array(UInt64) COMMENT 'number of calls in each bucket; sumMap merges buckets and counts exactly' CODEC(ZSTD(1)),
+    `network_sum_ns` Int64 COMMENT 'sum of the caller\'s time minus the callee\'s, of calls that both sent a span of in nanoseconds' CODEC(ZSTD(1)),
+    `network.bucket` Array(Int16) COMMENT 'buckets of the caller\'s time minus the callee\'s, of calls that both sent a span of: i has what is over 2^(i/32) and up to 2^((i+1)/32) nanoseconds, -32768 what is 0 or less' CODEC(ZSTD(1)),
+    `network.count` Array(UInt64) COMMENT 'number of calls in each bucket; sumMap merges buckets and counts exactly' CODEC(ZSTD(1)),
+    `slow_trace_id` FixedString(16) COMMENT 'trace of the slowest call, in binary' CODEC(ZSTD(1)),
+    `slow_ns` Int64 COMMENT 'how long the slowest call took, in nanoseconds' CODEC(ZSTD(1)),
+    `error_trace_id` FixedString(16) COMMENT 'trace of a call that failed, in binary; zeros if none did' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, caller, callee, operation, kind)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'who calls whom: one row for each minute, caller, callee, operation and partition, or several that add up; group by what is wanted and sum';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`edges_1m` ON CLUSTER `main` AS `telemetry`.`edges_1m_local`
+ENGINE = Distributed('main', 'telemetry', 'edges_1m_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`operations_1m_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'start of the minute, UTC, in which the calls ended' CODEC(Delta(4), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `version` LowCardinality(String) COMMENT 'resource attribute service.version' CODEC(ZSTD(1)),
+    `operation` LowCardinality(String) COMMENT 'name of the spans' CODEC(ZSTD(1)),
+    `kind` Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5) COMMENT 'kind of the spans' CODEC(ZSTD(1)),
+    `calls` UInt64 COMMENT 'spans' CODEC(T64, ZSTD(1)),
+    `errors` UInt64 COMMENT 'spans with status error' CODEC(T64, ZSTD(1)),
+    `satisfied` UInt64 COMMENT 'spans without an error that took no longer than the threshold of Apdex' CODEC(T64, ZSTD(1)),
+    `tolerating` UInt64 COMMENT 'spans without an error that took longer than that, and no longer than four times as long' CODEC(T64, ZSTD(1)),
+    `duration_sum_ns` Int64 COMMENT 'sum of the durations of the spans in nanoseconds' CODEC(ZSTD(1)),
+    `duration.bucket` Array(Int16) COMMENT 'buckets of the durations of the spans: i has what is over 2^(i/32) and up to 2^((i+1)/32) nanoseconds, -32768 what is 0 or less' CODEC(ZSTD(1)),
+    `duration.count` Array(UInt64) COMMENT 'number of calls in each bucket; sumMap merges buckets and counts exactly' CODEC(ZSTD(1)),
+    `slow_trace_id` FixedString(16) COMMENT 'trace of the slowest call, in binary' CODEC(ZSTD(1)),
+    `slow_ns` Int64 COMMENT 'how long the slowest call took, in nanoseconds' CODEC(ZSTD(1)),
+    `error_trace_id` FixedString(16) COMMENT 'trace of a call that failed, in binary; zeros if none did' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, service, version, operation, kind)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'rate, errors and durations of spans: one row for each minute, service, version, operation and partition, or several that add up; group by what is wanted and sum';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`operations_1m` ON CLUSTER `main` AS `telemetry`.`operations_1m_local`
+ENGINE = Distributed('main', 'telemetry', 'operations_1m_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`clock_offsets_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'start of the ten seconds, by the caller\'s clock' CODEC(Delta(4), ZSTD(1)),
+    `caller_host` LowCardinality(String) COMMENT 'host that calls' CODEC(ZSTD(1)),
+    `callee_host` LowCardinality(String) COMMENT 'host that is called' CODEC(ZSTD(1)),
+    `calls` UInt64 COMMENT 'calls that the bounds are from' CODEC(T64, ZSTD(1)),
+    `lower_ns` Int64 COMMENT 'least that the callee\'s clock is ahead of the caller\'s in nanoseconds, -9223372036854775808 if nothing is known' CODEC(ZSTD(1)),
+    `upper_ns` Int64 COMMENT 'most that it is ahead, 9223372036854775807 if nothing is known' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, caller_host, callee_host)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'by how much clocks of hosts differ: bounds from calls, for each ten seconds and two hosts; of several rows the greatest lower and the least upper bound hold';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`clock_offsets` ON CLUSTER `main` AS `telemetry`.`clock_offsets_local`
+ENGINE = Distributed('main', 'telemetry', 'clock_offsets_local', kafka_partition);
+
 CREATE TABLE IF NOT EXISTS `telemetry`.`samples_local` ON CLUSTER `main`
 (
     `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
