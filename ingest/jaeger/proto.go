@@ -234,8 +234,8 @@ func (d *protoDecoder) log(of *wire.Fields) {
 
 // tagOf reads a KeyValue, which has a field for a value of every type.
 func tagOf(of *wire.Fields) (t tag) {
-	var kind, boolean, long, double uint64
-	var text, data []byte
+	var kind uint64
+	var v values
 	f := wire.FieldsOf(of.Bytes())
 	for f.Next() {
 		switch f.Tag {
@@ -244,15 +244,15 @@ func tagOf(of *wire.Fields) (t tag) {
 		case 2<<3 | wire.VarintType:
 			kind = f.Varint()
 		case 3<<3 | wire.LengthType:
-			text = f.Bytes()
+			v.text = f.Bytes()
 		case 4<<3 | wire.VarintType:
-			boolean = f.Varint()
+			v.boolean = f.Varint()
 		case 5<<3 | wire.VarintType:
-			long = f.Varint()
+			v.long = f.Varint()
 		case 6<<3 | wire.Fixed64Type:
-			double = f.Fixed64()
+			v.double = f.Fixed64()
 		case 7<<3 | wire.LengthType:
-			data = f.Bytes()
+			v.data = f.Bytes()
 		default:
 			f.Skip(1<<8 - 1<<1)
 		}
@@ -261,17 +261,9 @@ func tagOf(of *wire.Fields) (t tag) {
 		of.Break()
 		return tag{}
 	}
-	switch kind { // of the enum ValueType
-	case 1:
-		t.kind, t.number = isBool, boolean
-	case 2:
-		t.kind, t.number = isInt, long
-	case 3:
-		t.kind, t.number = isDouble, double
-	case 4:
-		t.kind, t.text = isBytes, data
-	default:
-		t.text = text
-	}
+	t.set(protoKinds.of(kind), &v)
 	return t
 }
+
+// protoKinds are the kinds by the numbers of the enum ValueType.
+var protoKinds = kinds{isText, isBool, isInt, isDouble, isBytes}

@@ -3,8 +3,6 @@ package jaeger_test
 import (
 	"bytes"
 	"context"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +11,6 @@ import (
 	model "github.com/jaegertracing/jaeger-idl/model/v1"
 	"github.com/jaegertracing/jaeger-idl/proto-gen/api_v2"
 	jaegerthrift "github.com/jaegertracing/jaeger-idl/thrift-gen/jaeger"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -23,6 +20,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/gateway/gatewaytest"
 	"github.com/goshawk-observability/goshawk/ingest/jaeger"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
@@ -41,19 +39,7 @@ func start(t *testing.T, r *topictest.Recorder, change func(*gateway.Config)) (u
 	if change != nil {
 		change(&cfg)
 	}
-	g, err := gateway.New(cfg, r, prometheus.NewRegistry(), slog.New(slog.DiscardHandler), jaeger.Routes()...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	g := gatewaytest.Start(t, cfg, r, jaeger.Routes()...)
 	return "http://" + g.Addrs().MoreHTTP[0].String() + jaeger.Path, g.Addrs().MoreGRPC[0].String()
 }
 
@@ -65,24 +51,6 @@ func dial(t *testing.T, address string) api_v2.CollectorServiceClient {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return api_v2.NewCollectorServiceClient(conn)
-}
-
-func post(t *testing.T, url string, body []byte, header map[string]string) transporttest.Answer {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	defer client.CloseIdleConnections()
-	a, err := transporttest.Ask(client, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // encoded is a batch of three spans of which one has no id and one began so long ago.
@@ -146,7 +114,7 @@ func TestThriftOverHTTP(t *testing.T) {
 		"no spans and no process": {"application/x-thrift", []byte{0}, 202},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := post(t, url+"?format=jaeger.thrift", c.body, map[string]string{"Content-Type": c.contentType})
+			a := transporttest.Post(t, url+"?format=jaeger.thrift", c.body, map[string]string{"Content-Type": c.contentType})
 			if a.Status != c.want {
 				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
@@ -163,7 +131,7 @@ func TestThriftOverHTTP(t *testing.T) {
 		})
 	}
 	old := encoded(t, thrift.NewTBinaryProtocolFactoryConf(nil), 10000*time.Hour)
-	if a := post(t, url, old, nil); a.Status != 202 || !strings.Contains(a.Text, "is earlier than") || events(r.Take()) != 1 {
+	if a := transporttest.Post(t, url, old, nil); a.Status != 202 || !strings.Contains(a.Text, "is earlier than") || events(r.Take()) != 1 {
 		t.Errorf("an old span is answered by %d %q", a.Status, a.Text)
 	}
 }
@@ -225,7 +193,7 @@ func TestSuccessIsAnsweredAfterKafka(t *testing.T) {
 	body := encoded(t, thrift.NewTCompactProtocolFactoryConf(nil), 0)
 	release := r.Hold()
 	overHTTP, overGRPC := make(chan int, 1), make(chan codes.Code, 1)
-	go func() { overHTTP <- post(t, url, body, nil).Status }()
+	go func() { overHTTP <- transporttest.Post(t, url, body, nil).Status }()
 	go func() {
 		_, err := client.PostSpans(t.Context(), message(span(2)))
 		overGRPC <- status.Code(err)
@@ -249,7 +217,7 @@ func TestSuccessIsAnsweredAfterKafka(t *testing.T) {
 		code   codes.Code
 	}{{topic.ErrUnavailable, 503, codes.Unavailable}, {topic.ErrFull, 429, codes.ResourceExhausted}, {topic.ErrRefused, 500, codes.Internal}} {
 		r.Fail(c.err, nil)
-		if a := post(t, url, body, nil); a.Status != c.status {
+		if a := transporttest.Post(t, url, body, nil); a.Status != c.status {
 			t.Errorf("%v is answered by %+v", c.err, a)
 		}
 		if _, err := client.PostSpans(t.Context(), message(span(2))); status.Code(err) != c.code {

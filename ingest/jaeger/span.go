@@ -97,6 +97,40 @@ type tag struct {
 	number uint64 // of the others, by their bits
 }
 
+// values are what a tag says in the fields for each type of value. Only one of them
+// counts.
+type values struct {
+	text, data            []byte
+	boolean, long, double uint64 // by their bits
+}
+
+// set gives the tag the value of a kind.
+func (t *tag) set(kind valueKind, v *values) {
+	switch t.kind = kind; kind {
+	case isBool:
+		t.number = v.boolean
+	case isInt:
+		t.number = v.long
+	case isDouble:
+		t.number = v.double
+	case isBytes:
+		t.text = v.data
+	default:
+		t.text = v.text
+	}
+}
+
+// kinds are the kinds by the numbers that a format has for them.
+type kinds [5]valueKind
+
+// of returns the kind of a number, text where there is none.
+func (k *kinds) of(n uint64) valueKind {
+	if n < uint64(len(k)) {
+		return k[n]
+	}
+	return isText
+}
+
 // valueKind is the type of a tag's value.
 type valueKind uint8
 

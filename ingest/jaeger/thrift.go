@@ -228,8 +228,7 @@ func (d *thriftDecoder) log() {
 // tag reads a Tag, which has a field for a value of every type.
 func (d *thriftDecoder) tag() (g tag) {
 	var kind int32
-	var text, data []byte
-	var double, boolean, long uint64
+	var v values
 	for n, t := d.Field(0); t != thrift.Stop; n, t = d.Field(n) {
 		switch id(n, t) {
 		case id(1, thrift.Bytes):
@@ -237,33 +236,25 @@ func (d *thriftDecoder) tag() (g tag) {
 		case id(2, thrift.I32):
 			kind = d.I32()
 		case id(3, thrift.Bytes):
-			text = d.Bytes()
+			v.text = d.Bytes()
 		case id(4, thrift.Double):
-			double = math.Float64bits(d.Double())
+			v.double = math.Float64bits(d.Double())
 		case id(5, thrift.Bool):
-			boolean = 0
+			v.boolean = 0
 			if d.Bool() {
-				boolean = 1
+				v.boolean = 1
 			}
 		case id(6, thrift.I64):
-			long = uint64(d.I64())
+			v.long = uint64(d.I64())
 		case id(7, thrift.Bytes):
-			data = d.Bytes()
+			v.data = d.Bytes()
 		default:
 			d.Skip(t)
 		}
 	}
-	switch kind { // of the enum TagType
-	case 1:
-		g.kind, g.number = isDouble, double
-	case 2:
-		g.kind, g.number = isBool, boolean
-	case 3:
-		g.kind, g.number = isInt, long
-	case 4:
-		g.kind, g.text = isBytes, data
-	default:
-		g.text = text
-	}
+	g.set(thriftKinds.of(uint64(kind)), &v)
 	return g
 }
+
+// thriftKinds are the kinds by the numbers of the enum TagType.
+var thriftKinds = kinds{isText, isDouble, isBool, isInt, isBytes}

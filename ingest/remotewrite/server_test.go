@@ -2,20 +2,17 @@ package remotewrite_test
 
 import (
 	"bytes"
-	"context"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/klauspost/compress/snappy"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/prompb"
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/gateway/gatewaytest"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
@@ -34,38 +31,8 @@ func start(t *testing.T, r *topictest.Recorder, change func(*gateway.Config)) st
 	}
 	limits := remotewrite.DefaultConfig()
 	limits.MaxLabelValue = 1 << 10
-	g, err := gateway.New(cfg, r, prometheus.NewRegistry(), slog.New(slog.DiscardHandler), remotewrite.Routes(limits)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	g := gatewaytest.Start(t, cfg, r, remotewrite.Routes(limits)...)
 	return "http://" + g.Addrs().HTTP.String() + remotewrite.Path
-}
-
-func post(t *testing.T, url string, body []byte, header map[string]string) transporttest.Answer {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	defer client.CloseIdleConnections()
-	a, err := transporttest.Ask(client, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 const (
@@ -152,7 +119,7 @@ func TestContentTypesAndEncodings(t *testing.T) {
 			if c.encoding == "" {
 				delete(header, "Content-Encoding")
 			}
-			if a := post(t, url, c.body, header); a.Status != c.want {
+			if a := transporttest.Post(t, url, c.body, header); a.Status != c.want {
 				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
 		})
@@ -170,25 +137,25 @@ func TestWhatIsWrittenIsTold(t *testing.T) {
 		}
 		return counts
 	}
-	a := post(t, url, two(t, nil), header)
+	a := transporttest.Post(t, url, two(t, nil), header)
 	if a.Status != 204 || written(a) != [3]string{"2", "1", "1"} || a.Text != "" || a.Header.Get("Content-Type") != "" {
 		t.Errorf("success is %+v", a)
 	}
 	if parts := r.Take(); len(parts) == 0 {
 		t.Error("nothing was produced")
 	}
-	a = post(t, url, two(t, func(req *writev2.Request) { req.Timeseries[1].LabelsRefs[1] = 99 }), header)
+	a = transporttest.Post(t, url, two(t, func(req *writev2.Request) { req.Timeseries[1].LabelsRefs[1] = 99 }), header)
 	if a.Status != 400 || written(a) != [3]string{"2", "0", "1"} || !strings.Contains(a.Text, "series 1 ") {
 		t.Errorf("a partial write is %+v", a)
 	}
 	if parts := r.Take(); len(parts) != 1 || parts[0].Events != 2 {
 		t.Errorf("%d parts were produced", len(parts))
 	}
-	a = post(t, url, []byte("nonsense"), header)
+	a = transporttest.Post(t, url, []byte("nonsense"), header)
 	if a.Status != 400 || written(a) != [3]string{"0", "0", "0"} {
 		t.Errorf("a broken request is answered by %+v", a)
 	}
-	a = post(t, url, one(t, label("__name__", "up")), map[string]string{"Content-Type": type1})
+	a = transporttest.Post(t, url, one(t, label("__name__", "up")), map[string]string{"Content-Type": type1})
 	if a.Status != 204 || written(a) != [3]string{} {
 		t.Errorf("success in version 1.0 is %+v", a)
 	}
@@ -217,7 +184,7 @@ func TestBadSeriesDoNotSpoilARequest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := one(t, label("__name__", "good", "job", "first"), c.labels, label("__name__", "good", "job", "second"))
-			a := post(t, url, body, map[string]string{"Content-Type": type1, "Content-Encoding": "snappy"})
+			a := transporttest.Post(t, url, body, map[string]string{"Content-Type": type1, "Content-Encoding": "snappy"})
 			want, status := int64(2), 400
 			if c.want == "" {
 				want, status = 3, 204
@@ -267,7 +234,7 @@ func TestBodiesThatAreRefusedWhole(t *testing.T) {
 		"what is taken as before":         {type1, good, 204},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := post(t, url, c.body, map[string]string{"Content-Type": c.contentType, "Content-Encoding": "snappy"})
+			a := transporttest.Post(t, url, c.body, map[string]string{"Content-Type": c.contentType, "Content-Encoding": "snappy"})
 			if a.Status != c.want {
 				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
@@ -289,7 +256,7 @@ func TestKafkaAway(t *testing.T) {
 		r := topictest.NewRecorder()
 		r.Fail(c.err, nil)
 		url := start(t, r, nil)
-		a := post(t, url, two(t, nil), map[string]string{"Content-Type": type2, "Content-Encoding": "snappy"})
+		a := transporttest.Post(t, url, two(t, nil), map[string]string{"Content-Type": type2, "Content-Encoding": "snappy"})
 		if a.Status != want || a.Header.Get("Retry-After") != c.after || a.Header.Get("X-Prometheus-Remote-Write-Samples-Written") != "0" {
 			t.Errorf("%v is answered by %+v", c.err, a)
 		}
@@ -303,12 +270,12 @@ func TestTokensAndRepeats(t *testing.T) {
 	})
 	body := one(t, label("__name__", "up", "job", "a"), label("__name__", "up", "job", "b"), label("__name__", "up", "job", "a"))
 	for token, want := range map[string]int{"": 401, "logs": 403, "x": 204} {
-		if a := post(t, url, body, map[string]string{"Authorization": "Bearer " + token}); a.Status != want {
+		if a := transporttest.Post(t, url, body, map[string]string{"Authorization": "Bearer " + token}); a.Status != want {
 			t.Errorf("token %q: status is %d, want %d", token, a.Status, want)
 		}
 	}
 	first := r.Take()
-	post(t, url, body, map[string]string{"Authorization": "Bearer x"})
+	transporttest.Post(t, url, body, map[string]string{"Authorization": "Bearer x"})
 	second := r.Take()
 	if len(first) == 0 || len(first) != len(second) {
 		t.Fatalf("%d and %d parts", len(first), len(second))

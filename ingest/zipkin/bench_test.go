@@ -9,8 +9,7 @@ import (
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/zipkincore"
 	"github.com/openzipkin/zipkin-go/model"
 
-	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
-	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/spanwriter/spanwritertest"
 )
 
 // batch is what an instrumented server sends at a time: spans of traces of five,
@@ -72,17 +71,7 @@ func BenchmarkSplit(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s := splitterOf(b, c.path, c.contentType)
-			b.SetBytes(int64(len(c.body)))
-			b.ReportAllocs()
-			now := time.Now().UnixNano()
-			before := observetest.CPUTime(b)
-			for b.Loop() {
-				if err := s.Split(telemetry.Spans, c.body, 8, now); err != nil || s.Accepted() != spans {
-					b.Fatalf("%d of %d: %v %s", s.Accepted(), spans, err, s.Message())
-				}
-			}
-			b.ReportMetric(float64(observetest.CPUTime(b)-before)/float64(b.N)/spans, "cpu-ns/span")
-			b.ReportMetric(float64(len(c.body))/spans, "B/span-sent")
+			spanwritertest.BenchmarkSplit(b, s, c.body, spans)
 		})
 	}
 }

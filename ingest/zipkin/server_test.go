@@ -3,18 +3,15 @@ package zipkin_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
+	"github.com/goshawk-observability/goshawk/ingest/gateway/gatewaytest"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/ingest/topic/topictest"
 	"github.com/goshawk-observability/goshawk/ingest/zipkin"
@@ -32,38 +29,8 @@ func start(t *testing.T, r *topictest.Recorder, change func(*gateway.Config)) st
 	if change != nil {
 		change(&cfg)
 	}
-	g, err := gateway.New(cfg, r, prometheus.NewRegistry(), slog.New(slog.DiscardHandler), zipkin.Routes(cfg.Limits.MaxJSONDepth)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	g := gatewaytest.Start(t, cfg, r, zipkin.Routes(cfg.Limits.MaxJSONDepth)...)
 	return "http://" + g.Addrs().MoreHTTP[0].String()
-}
-
-func post(t *testing.T, url string, body []byte, header map[string]string) transporttest.Answer {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, value := range header {
-		req.Header.Set(name, value)
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	defer client.CloseIdleConnections()
-	a, err := transporttest.Ask(client, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // span is a span of the second version that began so long ago.
@@ -112,7 +79,7 @@ func TestContentTypes(t *testing.T) {
 			if c.contentType == "" {
 				header = nil
 			}
-			a := post(t, url+c.path, c.body, header)
+			a := transporttest.Post(t, url+c.path, c.body, header)
 			if a.Status != c.want {
 				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
@@ -137,7 +104,7 @@ func TestBadSpansDoNotSpoilARequest(t *testing.T) {
 		"too many tags": {`{"traceId":"1","id":"1","tags":{"a":"","b":"","c":"","d":""}}`, "more than 3 attributes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := post(t, url+zipkin.PathV2, []byte("["+span(0)+","+c.bad+","+span(time.Minute)+"]"), nil)
+			a := transporttest.Post(t, url+zipkin.PathV2, []byte("["+span(0)+","+c.bad+","+span(time.Minute)+"]"), nil)
 			if a.Status != 202 || !strings.Contains(a.Text, c.want) {
 				t.Errorf("%d %q, want 202 and %q", a.Status, a.Text, c.want)
 			}
@@ -154,7 +121,7 @@ func TestSuccessIsAnsweredAfterKafka(t *testing.T) {
 	url := start(t, r, nil)
 	release := r.Hold()
 	answer := make(chan transporttest.Answer, 1)
-	go func() { answer <- post(t, url+zipkin.PathV2, []byte("["+span(0)+"]"), nil) }()
+	go func() { answer <- transporttest.Post(t, url+zipkin.PathV2, []byte("["+span(0)+"]"), nil) }()
 	<-r.Entered
 	select {
 	case a := <-answer:
@@ -170,7 +137,7 @@ func TestSuccessIsAnsweredAfterKafka(t *testing.T) {
 		after string
 	}{503: {topic.ErrUnavailable, "5"}, 429: {topic.ErrFull, "1"}, 500: {topic.ErrRefused, ""}} {
 		r.Fail(c.err, nil)
-		if a := post(t, url+zipkin.PathV2, []byte("["+span(0)+"]"), nil); a.Status != want || a.Header.Get("Retry-After") != c.after {
+		if a := transporttest.Post(t, url+zipkin.PathV2, []byte("["+span(0)+"]"), nil); a.Status != want || a.Header.Get("Retry-After") != c.after {
 			t.Errorf("%v is answered by %+v", c.err, a)
 		}
 	}
@@ -217,7 +184,7 @@ func TestTokensLimitsAndCompression(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := map[string]string{"Authorization": "Bearer " + c.token, "Content-Encoding": c.encoding}
-			if a := post(t, url+c.path, c.body, header); a.Status != c.want {
+			if a := transporttest.Post(t, url+c.path, c.body, header); a.Status != c.want {
 				t.Errorf("status is %d, want %d: %s", a.Status, c.want, a.Text)
 			}
 			if parts := r.Take(); (len(parts) == 1) != (c.want == 202) || len(parts) == 1 && parts[0].Tenant != "acme" {
