@@ -35,37 +35,7 @@ const notStrength = 4
 
 // field reads an expression whose operators bind stronger than above.
 func (p *parser) field(above int) (field, error) {
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	defer func() { p.depth-- }()
-	left, err := p.operand()
-	if err != nil {
-		return nil, err
-	}
-	for {
-		op := p.peek()
-		strength := strengthOf(op)
-		if strength <= above {
-			return left, nil
-		}
-		p.next++
-		if p.operators++; p.operators > maxOperators {
-			return nil, p.fail(op, "the query has more than %d operators", maxOperators)
-		}
-		bind := strength
-		if op.text == "^" {
-			bind-- // from right to left
-		}
-		at := p.peek()
-		right, err := p.field(bind)
-		if err != nil {
-			return nil, err
-		}
-		if left, err = p.joined(op, at, left, right); err != nil {
-			return nil, err
-		}
-	}
+	return climb(p, grammar[field]{p.operand, strengthOf, p.joined}, above)
 }
 
 // joined checks the types of an operation and makes it.

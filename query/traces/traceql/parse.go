@@ -166,30 +166,9 @@ func strengthOfSets(t *token) int {
 
 // spansets reads filters and operators between them that bind stronger than above.
 func (p *parser) spansets(above int) (stage, error) {
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	defer func() { p.depth-- }()
-	left, err := p.spanset()
-	if err != nil {
-		return nil, err
-	}
-	for {
-		op := p.peek()
-		strength := strengthOfSets(op)
-		if strength <= above {
-			return left, nil
-		}
-		p.next++
-		right, err := p.spansets(strength)
-		if err != nil {
-			return nil, err
-		}
-		if p.operators++; p.operators > maxOperators {
-			return nil, p.fail(op, "the query has more than %d operators", maxOperators)
-		}
-		left = &combination{op.text, left, right}
-	}
+	return climb(p, grammar[stage]{p.spanset, strengthOfSets, func(op, _ *token, left, right stage) (stage, error) {
+		return &combination{op.text, left, right}, nil
+	}}, above)
 }
 
 func (p *parser) spanset() (stage, error) {

@@ -25,34 +25,17 @@ func (p *parser) comparison() (stage, error) {
 
 // scalar reads arithmetic on aggregates whose operators bind stronger than above.
 func (p *parser) scalar(above int) (scalar, error) {
-	if err := p.deeper(); err != nil {
-		return nil, err
+	return climb(p, grammar[scalar]{p.scalarOperand, strengthOfArithmetic, func(op, _ *token, left, right scalar) (scalar, error) {
+		return &scalarOperation{op.text, left, right}, nil
+	}}, above)
+}
+
+// strengthOfArithmetic is how strong an operator between numbers binds.
+func strengthOfArithmetic(t *token) int {
+	if strength := strengthOf(t); strength >= 3 {
+		return strength
 	}
-	defer func() { p.depth-- }()
-	left, err := p.scalarOperand()
-	if err != nil {
-		return nil, err
-	}
-	for {
-		op := p.peek()
-		strength := strengthOf(op)
-		if strength <= above || strength < 3 {
-			return left, nil
-		}
-		p.next++
-		if p.operators++; p.operators > maxOperators {
-			return nil, p.fail(op, "the query has more than %d operators", maxOperators)
-		}
-		bind := strength
-		if op.text == "^" {
-			bind--
-		}
-		right, err := p.scalar(bind)
-		if err != nil {
-			return nil, err
-		}
-		left = &scalarOperation{op.text, left, right}
-	}
+	return 0
 }
 
 func (p *parser) scalarOperand() (scalar, error) {
