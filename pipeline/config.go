@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
 )
@@ -18,12 +20,22 @@ type StateConfig struct {
 	// ReplayRecords is how many records are read again where there is no snapshot
 	// that can be used, such as when a processor was added; 0 for none.
 	ReplayRecords int64 `yaml:"replay_records"`
+	// IdleAfter is how long nothing comes of a partition, while processors have
+	// something of it that waits, until an idle record is written to it, which
+	// lets their clock go on; 0 for never.
+	IdleAfter time.Duration `yaml:"idle_after"`
 }
 
 // DefaultStateConfig reads a second's worth of busy traffic again after a restart.
 func DefaultStateConfig() StateConfig {
-	return StateConfig{IntervalBytes: 16 << 20, IntervalRatio: 10, ReplayRecords: 10_000}
+	return StateConfig{IntervalBytes: 16 << 20, IntervalRatio: 10, ReplayRecords: 10_000, IdleAfter: 5 * time.Second}
 }
+
+// The bounds keep a wrong unit from flooding partitions.
+const (
+	leastIdle = 100 * time.Millisecond
+	mostIdle  = time.Hour
+)
 
 // Validate says what is wrong with the values.
 func (c StateConfig) Validate() error {
@@ -34,6 +46,8 @@ func (c StateConfig) Validate() error {
 		return errors.New("interval_ratio: want 0 to 1000")
 	case c.ReplayRecords < 0:
 		return errors.New("replay_records: is negative; 0 is none")
+	case c.IdleAfter != 0 && (c.IdleAfter < leastIdle || c.IdleAfter > mostIdle):
+		return fmt.Errorf("idle_after: %s is not between %s and %s; 0 is never", c.IdleAfter, leastIdle, mostIdle)
 	}
 	return nil
 }

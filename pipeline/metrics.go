@@ -138,6 +138,9 @@ func (p *partitionMetrics) done(b *telemetry.Batch, now time.Time) {
 	p.events.Add(float64(b.EventCount()))
 	for i := range b.Records {
 		r := &b.Records[i]
+		if r.Idle {
+			continue // no gateway received it
+		}
 		if r.Repeated {
 			p.repeated.Inc()
 			continue

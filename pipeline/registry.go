@@ -21,6 +21,8 @@ type Registration struct {
 	// struct has a method Validate, it is called after the configuration is
 	// read.
 	DefaultConfig func() any
+	// After names the processors whose rows it needs: a chain has them before it.
+	After []string
 	// New makes a processor from what DefaultConfig returned, filled in. It is
 	// called once for each partition: processors share nothing.
 	New func(config any) (Processor, error)
@@ -39,6 +41,11 @@ func NewRegistry(entries ...Registration) (*Registry, error) {
 			return nil, fmt.Errorf("processor %q: registration is not complete", e.Name)
 		case seen[e.Name]:
 			return nil, fmt.Errorf("processor %q: registered twice", e.Name)
+		}
+		for _, name := range e.After {
+			if !seen[name] {
+				return nil, fmt.Errorf("processor %q: needs %q, which is not registered before it", e.Name, name)
+			}
 		}
 		seen[e.Name] = true
 	}
@@ -80,6 +87,11 @@ func (r *Registry) Build(chain Chain) (Factory, error) {
 			entry, err := r.find(name)
 			if err != nil {
 				return nil, fmt.Errorf("processors[%d]: %w", i, err)
+			}
+			for _, needed := range entry.After {
+				if !slices.ContainsFunc(steps, func(s step) bool { return s.entry.Name == needed }) {
+					return nil, fmt.Errorf("processors[%d]: %s needs the rows of %s: list \"- %s: {}\" before it", i, name, needed, needed)
+				}
 			}
 			cfg, err := entry.configure(settings)
 			if err != nil {

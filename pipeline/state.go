@@ -1,6 +1,9 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Stateful is a processor whose rows depend on records of earlier blocks.
 //
@@ -21,8 +24,20 @@ type Stateful interface {
 // Measured is a processor that says how much it keeps from block to block.
 type Measured interface {
 	// Held returns the number of things it keeps and about how much memory they
-	// take.
+	// take. What has no more to do as time goes on does not count as a thing: while
+	// there are any, the clock of a silent partition is moved on for them.
 	Held() (items, bytes int64)
+}
+
+// Idler is a source that can move the clock of a silent partition on. The clock
+// of processors is made of the times in the records: without records, what they
+// keep would wait for ever.
+type Idler interface {
+	Source
+	// IdleAfter says for how long Take waits for a block until it writes a record
+	// to the partition that has Idle set when it comes back; 0 for never. While
+	// nothing else comes, it waits longer each time.
+	IdleAfter(silence time.Duration)
 }
 
 // Snapshot is the state of the processors of one partition after all records

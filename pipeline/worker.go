@@ -82,6 +82,7 @@ func (w *Worker) step(ctx context.Context, b *telemetry.Batch) (err error) {
 		}
 	}()
 	b.Reset()
+	w.expect()
 	start := w.Now()
 	if err := w.Source.Take(ctx, b); err != nil {
 		return fmt.Errorf("taking a block: %w", err)
@@ -109,6 +110,23 @@ func (w *Worker) step(ctx context.Context, b *telemetry.Batch) (err error) {
 		w.state.committed(ctx, &b.Block)
 	}
 	return nil
+}
+
+// expect tells the source whether processors wait for their clock to go on.
+func (w *Worker) expect() {
+	source, ok := w.Source.(Idler)
+	if !ok {
+		return
+	}
+	for _, p := range w.Processors {
+		if m, ok := p.Processor.(Measured); ok {
+			if items, _ := m.Held(); items > 0 {
+				source.IdleAfter(w.State.IdleAfter)
+				return
+			}
+		}
+	}
+	source.IdleAfter(0)
 }
 
 // replay makes the processors see a block again that is stored already.

@@ -6,6 +6,8 @@ package processors
 import (
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors/drop"
+	"github.com/goshawk-observability/goshawk/processors/red"
+	"github.com/goshawk-observability/goshawk/processors/servicegraph"
 	"github.com/goshawk-observability/goshawk/processors/traces"
 )
 
@@ -14,5 +16,7 @@ func Registry() (*pipeline.Registry, error) {
 	return pipeline.NewRegistry(
 		drop.Registration(),
 		traces.Registration(),
+		servicegraph.Registration(),
+		red.Registration(),
 	)
 }

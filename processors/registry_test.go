@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func registry(t testing.TB) *pipeline.Registry {
 func TestConformance(t *testing.T) {
 	for _, entry := range registry(t).Entries() {
 		t.Run(entry.Name, func(t *testing.T) {
-			pipelinetest.Conform(t, entry, filepath.Join(entry.Name, "testdata"))
+			pipelinetest.Conform(t, pipelinetest.Behind(t, registry(t), entry), filepath.Join(entry.Name, "testdata"))
 			if _, err := os.Stat(filepath.Join(entry.Name, "README.md")); err != nil {
 				t.Error(err)
 			}
@@ -52,7 +53,7 @@ func BenchmarkProcessors(b *testing.B) {
 				if err := config.Parse([]byte(s.Config), cfg); err != nil {
 					b.Fatal(err)
 				}
-				p, err := entry.New(cfg)
+				p, err := pipelinetest.Behind(b, registry(b), entry).New(cfg)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -93,22 +94,36 @@ func TestChain(t *testing.T) {
 	if err != nil || first[0].Processor == second[0].Processor {
 		t.Errorf("partitions share a processor, %v", err)
 	}
+	if _, err := build("processors: [{traces: {}}, {drop: {}}, {servicegraph: {}}]"); err != nil {
+		t.Error(err)
+	}
 	if factory, err := build("processors: []"); err != nil {
 		t.Error(err)
 	} else if none, err := factory(); err != nil || len(none) != 0 {
 		t.Errorf("%d processors of an empty chain, %v", len(none), err)
 	}
 	for text, want := range map[string]string{
-		"processors: [{drip: {}}]":                      `processors[0]: unknown processor "drip"; did you mean "drop"?`,
-		"processors: [{something: {}}]":                 `unknown processor "something"`,
-		"processors: [{drop: {}}, {drop: {rule: []}}]":  `processors[1]: drop: line 1: unknown key "rule"; did you mean "rules"?`,
-		"processors: [{drop: {rules: [{logs: true}]}}]": "would remove everything",
-		"processors: [{drop: {rules: 7}}]":              "processors[0]: drop:",
-		"processors: [{drop: {}, other: {}}]":           "want one processor",
-		"processors: [{}]":                              "want one processor",
+		"processors: [{drip: {}}]":                       `processors[0]: unknown processor "drip"; did you mean "drop"?`,
+		"processors: [{something: {}}]":                  `unknown processor "something"`,
+		"processors: [{drop: {}}, {drop: {rule: []}}]":   `processors[1]: drop: line 1: unknown key "rule"; did you mean "rules"?`,
+		"processors: [{drop: {rules: [{logs: true}]}}]":  "would remove everything",
+		"processors: [{drop: {rules: 7}}]":               "processors[0]: drop:",
+		"processors: [{drop: {}, other: {}}]":            "want one processor",
+		"processors: [{}]":                               "want one processor",
+		"processors: [{servicegraph: {}}]":               `processors[0]: servicegraph needs the rows of traces: list "- traces: {}" before it`,
+		"processors: [{servicegraph: {}}, {traces: {}}]": "needs the rows of traces",
 	} {
 		if _, err := build(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)
 		}
+	}
+}
+
+// TestAfter registers a processor before the one that it needs.
+func TestAfter(t *testing.T) {
+	all := registry(t).Entries()
+	slices.Reverse(all)
+	if _, err := pipeline.NewRegistry(all...); err == nil || !strings.Contains(err.Error(), "not registered before it") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -90,11 +90,16 @@ type TraceSpan struct {
 	// in which a child was under way.
 	Self                int64
 	Service, Name, Host uint32 // of Batch.Words
+	// Peer is whom the span says that it called, or that called it, in a word of
+	// Batch.Words that is empty where it says nothing.
+	Peer uint32
 	// Parent is the parent's place among the trace's spans, -1 where it has none.
 	// A server span that shares the id of its client has the client as parent.
 	Parent int32
 	Kind   uint8 // OTLP SpanKind, 0 to 5
 	Status uint8 // OTLP StatusCode, 0 to 2
+	// PeerKind is what kind of party the peer is.
+	PeerKind EdgeKind
 }
 
 // SpanFailed is the OTLP StatusCode of a span that failed.

@@ -10,6 +10,7 @@ import (
 	"net/http/pprof"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,7 @@ import (
 	"github.com/goshawk-observability/goshawk/processors"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
 	"github.com/goshawk-observability/goshawk/sinks/deadletter"
+	kafkasink "github.com/goshawk-observability/goshawk/sinks/kafka"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
@@ -104,10 +106,10 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 		return nil, err
 	}
 	metrics := pipeline.NewWorkerMetrics(o.Registry)
-	stored := chsink.NewMetrics(o.Registry)
-	letters := deadletter.NewMetrics(o.Registry)
+	sinks := newSinkMetrics(o.Registry)
 	states := state.NewMetrics(o.Registry)
 	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
+	consumers.WriteIdle(producer)
 	runner := &pipeline.Runner{Metrics: metrics}
 	for _, signal := range telemetry.Signals {
 		p := s.Pipelines.Of(signal)
@@ -127,6 +129,20 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 				job.Run(ctx)
 			}}
 		}
+		if signal == telemetry.Spans && s.Sinks.Sampling.Enabled {
+			job := newSamplingJob(s, o.Log, conn, columns, o.Registry)
+			consumer = beside{consumer, func(ctx context.Context) {
+				defer o.Repanic()
+				job.Run(ctx)
+			}}
+		}
+		if signal == telemetry.Spans && s.Sinks.Topology.Enabled {
+			job := newTopologyJob(s, o, producer, conn)
+			consumer = beside{consumer, func(ctx context.Context) {
+				defer o.Repanic()
+				job.Run(ctx)
+			}}
+		}
 		snapshots := state.New(client, kafkaProducer, state.Config{
 			Topic: s.Topics.State, Group: s.group(signal), Chunk: min(state.DefaultChunk, int(s.Producer.MaxBatch)/2),
 		}, o.Log, states)
@@ -141,7 +157,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 					Source:     source,
 					Decode:     func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) },
 					Processors: steps,
-					Sinks:      newSinks(s, o, producer, conn, stored, letters),
+					Sinks:      newSinks(s, o, producer, conn, sinks),
 					Snapshots:  snapshots,
 					State:      s.Process.State,
 					Log:        o.Log,
@@ -153,15 +169,27 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 	return runner, nil
 }
 
+// sinkMetrics are what the sinks of all workers report.
+type sinkMetrics struct {
+	stored  *chsink.Metrics
+	letters *deadletter.Metrics
+	derived *kafkasink.Metrics
+}
+
+func newSinkMetrics(reg prometheus.Registerer) *sinkMetrics {
+	return &sinkMetrics{chsink.NewMetrics(reg), deadletter.NewMetrics(reg), kafkasink.NewMetrics(reg)}
+}
+
 // newSinks makes the sinks of one worker. ClickHouse comes last: its ledger row
 // closes the block.
-func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn clickhouse.Conn, stored *chsink.Metrics, letters *deadletter.Metrics) []pipeline.NamedSink {
+func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn clickhouse.Conn, m *sinkMetrics) []pipeline.NamedSink {
 	traced := func(name string, sink pipeline.Sink) pipeline.NamedSink {
 		return pipeline.NamedSink{Name: name, Sink: tracedSink{sink, o.Tracer, name}}
 	}
 	return []pipeline.NamedSink{
-		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, letters)),
-		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, stored).SharedBy(producer.Partitions)),
+		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, m.letters)),
+		traced("kafka", kafkasink.New(derivedProducer{producer}, s.Topics.Of, o.Log, m.derived)),
+		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, m.stored).SharedBy(producer.Partitions)),
 	}
 }
 

@@ -23,10 +23,14 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors"
+	"github.com/goshawk-observability/goshawk/processors/red"
+	"github.com/goshawk-observability/goshawk/processors/servicegraph"
 	"github.com/goshawk-observability/goshawk/processors/traces"
 	"github.com/goshawk-observability/goshawk/query"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
 	"github.com/goshawk-observability/goshawk/sinks/rollup"
+	"github.com/goshawk-observability/goshawk/sinks/sampling"
+	"github.com/goshawk-observability/goshawk/sinks/topology"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -76,8 +80,10 @@ type ProcessSettings struct {
 
 // SinksSettings are those of the sinks, the same for all pipelines.
 type SinksSettings struct {
-	ClickHouse chsink.Config `yaml:"clickhouse"`
-	Rollup     rollup.Config `yaml:"rollup"`
+	ClickHouse chsink.Config   `yaml:"clickhouse"`
+	Rollup     rollup.Config   `yaml:"rollup"`
+	Sampling   sampling.Config `yaml:"sampling"`
+	Topology   topology.Config `yaml:"topology"`
 }
 
 // dialect says where the tables are.
@@ -108,7 +114,7 @@ type PipelineSettings struct {
 func defaultSettings() Settings {
 	perSignal := PipelineSettings{Source: topic.DefaultSourceConfig(), Processors: pipeline.Chain{}}
 	spans := perSignal
-	spans.Processors = pipeline.Chain{{traces.Registration().Name: map[string]any{}}}
+	spans.Processors = pipeline.Chain{{traces.Registration().Name: map[string]any{}}, {servicegraph.Registration().Name: map[string]any{}}, {red.Registration().Name: map[string]any{}}}
 	s := Settings{
 		DataDir:     "./goshawk-data",
 		Kafka:       kafka.DefaultConfig(),
@@ -122,7 +128,7 @@ func defaultSettings() Settings {
 			Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered, State: pipeline.DefaultStateConfig(),
 		},
 		Pipelines: PipelinesSettings{Logs: perSignal, Spans: spans, Metrics: perSignal},
-		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig()},
+		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig(), Sampling: sampling.DefaultConfig(), Topology: topology.DefaultConfig()},
 		Query:     query.DefaultConfig(),
 		Embedded:  EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
 		Observe:   observe.DefaultConfig(),
@@ -145,6 +151,8 @@ func (s *Settings) Validate() error {
 		resolved.RemoteWrite.Validate(),
 		resolved.Sinks.ClickHouse.Validate(),
 		resolved.Sinks.Rollup.Validate(),
+		resolved.Sinks.Sampling.Validate(),
+		resolved.Sinks.Topology.Validate(),
 		resolved.Query.Validate(),
 		resolved.Embedded.Kafka.Validate(),
 		resolved.Embedded.ClickHouse.Validate(),

@@ -24,6 +24,7 @@ type Consumers struct {
 	log     *slog.Logger
 	metrics *sourceMetrics
 	memory  *budget
+	idle    *Producer // nil where no idle records are written
 }
 
 // DefaultMaxBuffered is a good bound for the memory of the blocks of a process.
@@ -36,6 +37,10 @@ func NewConsumers(client *kafka.Client, maxBuffered config.Bytes, log *slog.Logg
 	memory := &budget{limit: int64(maxBuffered)}
 	return &Consumers{client: client, log: log, metrics: newSourceMetrics(reg, memory), memory: memory}
 }
+
+// WriteIdle makes the sources write idle records through the producer when their
+// pipelines ask for that, see pipeline.Idler. It comes before Consumer.
+func (c *Consumers) WriteIdle(producer *Producer) { c.idle = producer }
 
 // Consumer is a member of a consumer group that reads one topic. It has the
 // partitions that the group gives it.

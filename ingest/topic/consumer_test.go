@@ -41,6 +41,9 @@ type harness struct {
 	cfg     topic.SourceConfig
 	sink    *pipelinetest.ModelSink
 	log     *slog.Logger // the consumers'
+	// processors and state are those of all members.
+	processors []pipeline.NamedProcessor
+	state      pipeline.StateConfig
 
 	producer *topic.Producer
 	mu       sync.Mutex
@@ -107,8 +110,9 @@ func (h *harness) join(wrap func(pipeline.Source) pipeline.Source) *member {
 		h.t.Fatal(err)
 	}
 	m := &member{registry: prometheus.NewRegistry()}
-	consumer, err := topic.NewConsumers(client, topic.DefaultMaxBuffered, h.log, m.registry).
-		Consumer(h.group, h.topic, telemetry.Logs, h.cfg)
+	consumers := topic.NewConsumers(client, topic.DefaultMaxBuffered, h.log, m.registry)
+	consumers.WriteIdle(h.producer)
+	consumer, err := consumers.Consumer(h.group, h.topic, telemetry.Logs, h.cfg)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -122,7 +126,8 @@ func (h *harness) join(wrap func(pipeline.Source) pipeline.Source) *member {
 			}
 			return &pipeline.Worker{
 				Source: source, Decode: pipelinetest.Decode, Log: testLog(), Metrics: metrics,
-				Sinks: []pipeline.NamedSink{{Name: "model", Sink: h.sink}},
+				Sinks:      []pipeline.NamedSink{{Name: "model", Sink: h.sink}},
+				Processors: h.processors, State: h.state,
 			}, nil
 		},
 	}}}

@@ -265,6 +265,7 @@ func (f *fetcher) add(r *kafka.FetchedRecord) {
 		ReceiveTime: e.received,
 		Tenant:      f.tenant(e.tenant),
 		Declared:    e.events,
+		Idle:        e.idle && len(r.Value) == 0,
 	}
 	if rec.ReceiveTime == 0 {
 		rec.ReceiveTime = r.Timestamp * int64(time.Millisecond)

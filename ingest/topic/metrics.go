@@ -10,6 +10,7 @@ import (
 type sourceMetrics struct {
 	lag, assigned                                   *prometheus.GaugeVec
 	records, events, repeats, blocks, lost, foreign *prometheus.CounterVec
+	idle                                            *prometheus.CounterVec
 	fetchErrors, commitErrors, groupErrors, bytes   *prometheus.CounterVec
 	buffered                                        prometheus.GaugeFunc
 }
@@ -35,6 +36,7 @@ func newSourceMetrics(reg prometheus.Registerer, memory *budget) *sourceMetrics 
 		repeats:      counter("repeats_total", "Records left out because they repeat an earlier one."),
 		foreign:      counter("foreign_records_total", "Records without goshawk's batch id, written by somebody else."),
 		blocks:       counter("blocks_total", "Blocks handed to the pipeline."),
+		idle:         counter("idle_records_total", "Idle records that were written because nothing came while processors waited, or could not be.", "outcome"),
 		lost:         counter("lost_records_total", "Offsets that Kafka lost before they were read, or that cannot be read."),
 		fetchErrors:  counter("fetch_errors_total", "Fetch requests that failed; they are repeated.", "error"),
 		commitErrors: counter("commit_errors_total", "Commits that failed.", "error"),
@@ -77,7 +79,7 @@ func (p *partitionMetrics) forget() {
 		g.Delete(p.labels)
 	}
 	for _, c := range []*prometheus.CounterVec{
-		p.all.records, p.all.events, p.all.bytes, p.all.repeats, p.all.foreign, p.all.blocks,
+		p.all.records, p.all.events, p.all.bytes, p.all.repeats, p.all.foreign, p.all.blocks, p.all.idle,
 		p.all.fetchErrors, p.all.commitErrors,
 	} {
 		c.DeletePartialMatch(p.labels)

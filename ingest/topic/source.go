@@ -33,6 +33,7 @@ type source struct {
 	at      pipeline.Position
 	begin   *beginning
 	current *block
+	silence silence
 	// end is the offset after the last record, as the broker last said, and
 	// committed the group's offset.
 	end, committed atomic.Int64
@@ -150,6 +151,7 @@ func (s *source) locate(ctx context.Context) error {
 		Topic: s.c.topic, Partition: s.partition, First: min(bounds.First, offset), Committed: offset,
 		Epoch: c.epoch, Fresh: committed[0].CommittedOffset < 0,
 	}
+	s.silence.heard(c.at, time.Now(), false)
 	s.begin = &beginning{from: offset, committed: offset, commitment: c, bounds: bounds}
 	return nil
 }
@@ -190,12 +192,11 @@ func (s *source) Take(ctx context.Context, b *telemetry.Batch) error {
 			return err
 		}
 	}
-	select {
-	case s.current = <-s.fetcher.blocks:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	blk, err := s.next(ctx)
+	if err != nil {
+		return err
 	}
-	blk := s.current
+	s.current = blk
 	if !blk.planned && !blk.replayed && len(blk.records) > 0 {
 		plan := commitment{epoch: blk.epoch, at: blk.at, to: blk.to, repeats: blk.repeats}
 		if err := s.commit(blk.from, plan.String()); err != nil {

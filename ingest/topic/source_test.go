@@ -214,6 +214,10 @@ func TestForeignRecords(t *testing.T) {
 				[]kafkago.Header{header(topic.HeaderBatchID, id)},
 				telemetry.Record{Tenant: "default", Declared: -1, ReceiveTime: at.UnixNano(), Repeated: true},
 			},
+			{
+				"idle with a value",
+				[]kafkago.Header{header(topic.HeaderIdle, []byte{1})}, foreign,
+			},
 			{"short id", []kafkago.Header{header(topic.HeaderTenant, []byte("acme")), header(topic.HeaderBatchID, id[:15])}, foreign},
 			{"long time", []kafkago.Header{header(topic.HeaderReceived, append(received, 0))}, foreign},
 			{"negative time", []kafkago.Header{header(topic.HeaderReceived, []byte{255, 0, 0, 0, 0, 0, 0, 0})}, foreign},

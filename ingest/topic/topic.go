@@ -30,6 +30,9 @@ const (
 	HeaderReceived = "goshawk-received"
 	// HeaderEvents is the number of events in the value, 8 bytes, big endian.
 	HeaderEvents = "goshawk-events"
+	// HeaderIdle marks a record without a value that says that nothing came for
+	// its partition before it was received. What the header holds does not matter.
+	HeaderIdle = "goshawk-idle"
 )
 
 // BatchID identifies what one record holds. The parts of a request that is sent
@@ -102,6 +105,7 @@ type envelope struct {
 	id       BatchID
 	received int64 // 0 where nobody said
 	events   int64 // -1 where nobody said
+	idle     bool
 }
 
 // maxDeclared bounds the events that a header may declare; a value is at most
@@ -130,6 +134,8 @@ func readEnvelope(r *kafka.FetchedRecord) envelope {
 				e.events = int64(binary.BigEndian.Uint64(value))
 				good = e.events >= 0 && e.events < maxDeclared
 			}
+		case HeaderIdle:
+			e.idle = true
 		}
 		return good
 	})

@@ -18,11 +18,12 @@ import (
 // ErrCrash is what a crash on command looks like to a worker: a bug.
 var ErrCrash = errors.New("crash on command")
 
-// Decode makes one log row of every record: its body is the record's value.
+// Decode makes one log row of every record that brings something: its body is the
+// record's value.
 func Decode(b *telemetry.Batch) {
 	for i := range b.Records {
 		r := &b.Records[i]
-		if r.Repeated {
+		if r.Repeated || r.Idle {
 			continue
 		}
 		b.Resources = append(b.Resources, telemetry.Resource{Record: uint32(i)})

@@ -27,8 +27,13 @@ func formatTrace(s *strings.Builder, b *telemetry.Batch, t *telemetry.Trace) {
 		if m.Parent >= 0 {
 			parent = id(b.MembersOf(t)[m.Parent].ID[:])
 		}
+		peerKind := ""
+		if b.Words[m.Peer] != "" {
+			peerKind = m.PeerKind.String()
+		}
 		line(s, b, "  member", telemetry.Range{}, "span", id(m.ID[:]), "of", parent,
-			"service", b.Words[m.Service], "name", b.Words[m.Name], "host", b.Words[m.Host], "self", since1970(m.Self))
+			"service", b.Words[m.Service], "name", b.Words[m.Name], "host", b.Words[m.Host],
+			"peer", b.Words[m.Peer], "peer_kind", peerKind, "self", since1970(m.Self))
 	}
 }
 

@@ -84,8 +84,12 @@ func compareSpans(x, y *span, n *names) int {
 		return cmp.Compare(n.text(x.service), n.text(y.service))
 	case x.name != y.name:
 		return cmp.Compare(n.text(x.name), n.text(y.name))
+	case x.host != y.host:
+		return cmp.Compare(n.text(x.host), n.text(y.host))
+	case x.peer != y.peer:
+		return cmp.Compare(n.text(x.peer), n.text(y.peer))
 	}
-	return cmp.Compare(n.text(x.host), n.text(y.host))
+	return cmp.Compare(x.peerKind, y.peerKind)
 }
 
 // trace makes the row of a trace from its spans, in whatever order they came.
@@ -124,7 +128,7 @@ func (a *assembler) trace(open *openTrace, members []span, why telemetry.TraceCl
 		a.b.TraceSpans = append(a.b.TraceSpans, telemetry.TraceSpan{
 			ID: s.id, ParentID: s.parent, Start: s.start, End: s.end, Self: t.self[i],
 			Service: a.word(s.service), Name: a.word(s.name), Host: a.word(s.host),
-			Parent: t.parent[i], Kind: s.kind, Status: s.status,
+			Peer: a.word(s.peer), PeerKind: s.peerKind, Parent: t.parent[i], Kind: s.kind, Status: s.status,
 		})
 	}
 	row.Members.End = uint32(len(a.b.TraceSpans))

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// names keeps each name once, under a number, as long as somebody holds it.
+// names keeps each name once, under a number, as long as somebody holds it. The
+// empty name has the number 0, for good.
 type names struct {
 	numbers map[string]uint32
 	all     []name
@@ -36,7 +37,9 @@ const (
 	minLoose = 4096
 )
 
-func newNames() names { return names{numbers: make(map[string]uint32)} }
+func newNames() names {
+	return names{numbers: map[string]uint32{"": 0}, all: []name{{used: true, refs: 1}}}
+}
 
 // intern returns the number of a name, which is valid until the next sweep
 // unless it is held.
@@ -48,6 +51,14 @@ func (n *names) intern(text string) uint32 {
 		return i
 	}
 	return n.add(text)
+}
+
+// internBytes is intern for a name that is put together.
+func (n *names) internBytes(text []byte) uint32 {
+	if i, ok := n.numbers[string(text)]; ok {
+		return i
+	}
+	return n.intern(string(text))
 }
 
 func (n *names) add(text string) uint32 {

@@ -12,8 +12,10 @@ type span struct {
 	id, parent          telemetry.SpanID
 	start, end          int64
 	service, name, host uint32 // names
+	peer                uint32 // a name
 	next                uint32 // the span of the trace that came before, 0 for none
 	kind, status        uint8
+	peerKind            telemetry.EdgeKind
 }
 
 // key is the span id as a number.

@@ -22,6 +22,7 @@ import (
 type sent struct {
 	tenant, service string
 	telemetry.Span
+	attrs []telemetry.Attr
 }
 
 // record is what one Kafka record holds.
@@ -47,6 +48,8 @@ func batch(records []record) *telemetry.Batch {
 		for _, s := range r.spans {
 			b.Resources = append(b.Resources, telemetry.Resource{Service: strings.Clone(s.service), Record: uint32(len(b.Records) - 1)})
 			s.Resource = uint32(len(b.Resources) - 1)
+			s.Attrs = telemetry.Range{Start: uint32(len(b.Attrs)), End: uint32(len(b.Attrs) + len(s.attrs))}
+			b.Attrs = append(b.Attrs, s.attrs...)
 			b.Spans = append(b.Spans, s.Span)
 		}
 	}
@@ -56,7 +59,7 @@ func batch(records []record) *telemetry.Batch {
 // flush is a record that is later than everything and closes all traces.
 func flush() record {
 	at := base + 1_000_000*second
-	return record{received: at, spans: []sent{{"default", "flush", telemetry.Span{
+	return record{received: at, spans: []sent{{tenant: "default", service: "flush", Span: telemetry.Span{
 		TraceID: telemetry.TraceID{0xFF}, SpanID: telemetry.SpanID{1}, Start: at, End: at,
 	}}}}
 }
@@ -138,6 +141,9 @@ func drawSpans(t *rapid.T, width int64) []sent {
 			s.Start = base + r.Int64N(width)
 			s.End = s.Start + r.Int64N(width) - width/10
 			s.Kind, s.Status = uint8(r.IntN(6)), uint8(r.IntN(3))
+			if r.IntN(3) == 0 {
+				s.attrs = []telemetry.Attr{{Key: pick("peer.service", "db.system", "server.address"), Value: telemetry.StringValue(pick("one", "two"))}}
+			}
 			all = append(all, s)
 			if s.Kind == 3 && r.IntN(3) == 0 {
 				s.Kind, s.service = 2, "shared"
@@ -280,7 +286,7 @@ func TestLate(t *testing.T) {
 			}
 		}
 		clock := func(at int64) record {
-			return record{received: base + at*second, spans: []sent{{"default", "clock", telemetry.Span{
+			return record{received: base + at*second, spans: []sent{{tenant: "default", service: "clock", Span: telemetry.Span{
 				TraceID: telemetry.TraceID{0xFF}, SpanID: telemetry.SpanID{2}, Start: base, End: base + at*second,
 			}}}}
 		}

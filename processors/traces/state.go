@@ -12,10 +12,10 @@ import (
 // The state as bytes: the version, the clock, the names that are held, and the
 // open traces in the order in which they were touched, each with its spans or its
 // counts. Numbers are varints, times are differences, names are places in the
-// list.
+// list, from 1; 0 is the empty name.
 
 // stateVersion is the first byte.
-const stateVersion = 1
+const stateVersion = 2
 
 var errState = errors.New("state of traces is damaged")
 
@@ -25,14 +25,14 @@ func (p *Processor) Snapshot(dst []byte) []byte {
 	dst = p.clock.Append(dst)
 	places := make([]uint32, len(p.names.all))
 	count := uint32(0)
-	for i := range p.names.all {
+	for i := 1; i < len(p.names.all); i++ {
 		if p.names.all[i].refs > 0 {
-			places[i] = count
 			count++
+			places[i] = count
 		}
 	}
 	dst = binary.AppendUvarint(dst, uint64(count))
-	for i := range p.names.all {
+	for i := 1; i < len(p.names.all); i++ {
 		if n := &p.names.all[i]; n.refs > 0 {
 			dst = binary.AppendUvarint(dst, uint64(len(n.text)))
 			dst = append(dst, n.text...)
@@ -64,7 +64,8 @@ func (p *Processor) appendTrace(dst []byte, t *openTrace, places []uint32) []byt
 		dst = binary.AppendUvarint(dst, uint64(places[s.service]))
 		dst = binary.AppendUvarint(dst, uint64(places[s.name]))
 		dst = binary.AppendUvarint(dst, uint64(places[s.host]))
-		dst = append(dst, s.kind, s.status)
+		dst = binary.AppendUvarint(dst, uint64(places[s.peer]))
+		dst = append(dst, s.kind, s.status, byte(s.peerKind))
 		base, at = s.start, s.next
 	}
 	return dst
@@ -128,7 +129,7 @@ func (p *Processor) restore(r *reader) error {
 		}
 		p.names.add(string(text))
 	}
-	r.names = uint64(count)
+	r.names = uint64(count) + 1
 	before := int64(0)
 	for range r.Count(20) {
 		touched, err := p.restoreTrace(r)
@@ -178,15 +179,16 @@ func (p *Processor) restoreTrace(r *reader) (touched int64, err error) {
 		copy(s.parent[:], r.Take(8))
 		s.start = base + r.Signed()
 		s.end = s.start + r.Signed()
-		s.service, s.name, s.host = r.name(), r.name(), r.name()
-		kind := r.Take(2)
+		s.service, s.name, s.host, s.peer = r.name(), r.name(), r.name(), r.name()
+		kind := r.Take(3)
 		if r.Bad || s.start < 0 || s.end < 0 {
 			return 0, errState
 		}
-		s.kind, s.status = kind[0], kind[1]
+		s.kind, s.status, s.peerKind = kind[0], kind[1], telemetry.EdgeKind(kind[2])
 		p.names.hold(s.service)
 		p.names.hold(s.name)
 		p.names.hold(s.host)
+		p.names.hold(s.peer)
 		p.held++
 		place := p.spans.take()
 		*p.spans.at(place) = s
@@ -251,9 +253,5 @@ type reader struct {
 
 // name reads the place of a name.
 func (r *reader) name() uint32 {
-	if r.names == 0 {
-		r.Bad = true
-		return 0
-	}
 	return uint32(r.Number(r.names - 1))
 }

@@ -33,6 +33,22 @@ func newStream() *stream {
 
 const perTrace = 10
 
+// attributes are about as many as instrumentation sends, by kind of span.
+var attributes = func() (all [6][]telemetry.Attr) {
+	of := map[int][]string{
+		2: {"http.request.method", "GET", "url.path", "/cart", "url.scheme", "http", "http.route", "/cart", "server.address", "cart", "client.address", "10.1.2.3", "user_agent.original", "curl", "network.protocol.version", "1.1"},
+		3: {"db.system.name", "postgresql", "db.namespace", "orders", "db.operation.name", "SELECT", "db.query.text", "SELECT 1", "server.address", "db-1", "server.port", "5432", "db.collection.name", "carts"},
+		4: {"messaging.system", "kafka", "messaging.destination.name", "orders", "messaging.operation.type", "send", "messaging.client.id", "a"},
+		5: {"messaging.system", "kafka", "messaging.destination.name", "orders", "messaging.operation.type", "process", "messaging.client.id", "a"},
+	}
+	for kind := range all {
+		for i := 0; i < len(of[kind]); i += 2 {
+			all[kind] = append(all[kind], telemetry.Attr{Key: of[kind][i], Value: telemetry.StringValue(of[kind][i+1])})
+		}
+	}
+	return all
+}()
+
 // record returns the next record, of so many spans.
 func (s *stream) record(spans int, step int64) record {
 	s.now += step
@@ -52,6 +68,7 @@ func (s *stream) record(spans int, step int64) record {
 			x.Name, x.Kind = s.names[s.random.IntN(len(s.names))], uint8(i%6)
 			x.Start = s.now + int64(i)*1_000_000
 			x.End = x.Start + s.random.Int64N(50_000_000)
+			x.attrs = attributes[x.Kind]
 			s.waiting = append(s.waiting, x)
 		}
 	}
@@ -103,7 +120,7 @@ func FuzzRestore(f *testing.F) {
 			t.Fatalf("%d spans of %d", same, items)
 		}
 		a, b := batch([]record{s.record(5, second), flush()}), batch([]record{s.record(0, 0), flush()})
-		b.Records[0], b.Spans, b.Resources = a.Records[0], slices.Clone(a.Spans), slices.Clone(a.Resources)
+		b.Records[0], b.Spans, b.Resources, b.Attrs = a.Records[0], slices.Clone(a.Spans), slices.Clone(a.Resources), a.Attrs
 		b.Records = append(b.Records[:1], a.Records[1:]...)
 		for i, into := range []*telemetry.Batch{a, b} {
 			if err := []*traces.Processor{p, q}[i].Process(t.Context(), into); err != nil {

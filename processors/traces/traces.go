@@ -44,6 +44,7 @@ type Processor struct {
 	overdue []uint32
 	// resources caches the names of the batch's resources.
 	resources []resourceNames
+	scratch   []byte
 	assembler assembler
 }
 
@@ -144,10 +145,13 @@ func (p *Processor) add(b *telemetry.Batch, tenant uint32, s *telemetry.Span) {
 	p.names.hold(name)
 	p.names.hold(resource.service)
 	p.names.hold(resource.host)
+	other := p.peerOf(b, s)
+	p.names.hold(other.name)
 	at := p.spans.take()
 	*p.spans.at(at) = span{
 		id: s.SpanID, parent: s.ParentID, start: knownTime(s.Start), end: knownTime(s.End),
-		service: resource.service, name: name, host: resource.host, kind: s.Kind, status: s.Status, next: trace.first,
+		service: resource.service, name: name, host: resource.host, peer: other.name, peerKind: other.kind,
+		kind: s.Kind, status: s.Status, next: trace.first,
 	}
 	trace.first = at
 	trace.count++
@@ -210,6 +214,7 @@ func (p *Processor) gather(trace *openTrace) []span {
 		p.names.release(s.name)
 		p.names.release(s.service)
 		p.names.release(s.host)
+		p.names.release(s.peer)
 		next := s.next
 		p.spans.give(at)
 		at = next

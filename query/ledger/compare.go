@@ -68,15 +68,15 @@ func (h *head[T]) advance() (err error) {
 	return err
 }
 
-// run reads all streams to their ends: the ledger, one per table, and the dead
-// letters.
-func (c *comparison) run(entries stream[entry], rows []stream[found], letters stream[found]) error {
+// run reads all streams to their ends: the ledger, one per table, the dead
+// letters, and what sampling has deleted and what it may have deleted.
+func (c *comparison) run(entries stream[entry], rows []stream[found], letters, gone, going stream[found]) error {
 	ledger := head[entry]{stream: entries}
 	if err := ledger.advance(); err != nil {
 		return err
 	}
-	finds := make([]head[found], 0, len(rows)+1)
-	for _, s := range append(slices.Clone(rows), letters) {
+	finds := make([]head[found], 0, len(rows)+3)
+	for _, s := range append(slices.Clone(rows), letters, gone, going) {
 		finds = append(finds, head[found]{stream: s})
 		if err := finds[len(finds)-1].advance(); err != nil {
 			return err
@@ -110,12 +110,18 @@ func (c *comparison) run(entries stream[entry], rows []stream[found], letters st
 				}
 			}
 		}
-		c.block(least, same, got[:len(rows)], got[len(rows)])
+		if others := got[len(rows):]; len(same) > 0 || slices.Max(got[:len(rows)+1]) > 0 {
+			c.block(least, same, got[:len(rows)], others[0], sampled{others[1], max(others[1], others[2])})
+		}
 	}
 }
 
+// sampled is how many rows of a block sampling has deleted at least, and at most
+// while it is deleting.
+type sampled struct{ least, most uint64 }
+
 // block compares one tenant's part of one block.
-func (c *comparison) block(k key, entries []entry, rows []uint64, letters uint64) {
+func (c *comparison) block(k key, entries []entry, rows []uint64, letters uint64, removed sampled) {
 	// What is beyond the end that the ledger had at first came while the audit
 	// was reading; the next one will see it.
 	if k.from >= c.ends[k.partition] {
@@ -148,12 +154,13 @@ func (c *comparison) block(k key, entries []entry, rows []uint64, letters uint64
 			Detail: fmt.Sprintf("accepted %d is not stored %d + rejected %d + dropped %d", e.accepted, e.stored, e.rejected, e.dropped),
 		}, k)
 	}
-	c.rows(e, rows, p)
+	c.rows(e, rows, removed, p)
 	c.letters(e, letters, p)
 }
 
-// rows compares the rows of a block with what was stored.
-func (c *comparison) rows(e entry, rows []uint64, p *Partition) {
+// rows compares the rows of a block with what was stored and not deleted by
+// sampling.
+func (c *comparison) rows(e entry, rows []uint64, removed sampled, p *Partition) {
 	got := uint64(0)
 	for _, n := range rows {
 		got += n
@@ -163,15 +170,27 @@ func (c *comparison) rows(e entry, rows []uint64, p *Partition) {
 	if expired {
 		p.Expired++
 	}
-	if got == e.stored || got < e.stored && expired {
+	left := e.stored - min(removed.least, e.stored)
+	fewest := e.stored - min(removed.most, e.stored)
+	p.Sampled += min(removed.most, e.stored-min(got, e.stored))
+	if got >= fewest && got <= left || got < left && expired {
 		return
 	}
-	problem := Problem{From: int64(e.from), To: int64(e.to), Tables: c.tables, Want: e.stored, Got: got}
+	problem := Problem{From: int64(e.from), To: int64(e.to), Tables: c.tables, Want: left, Got: got}
+	if got < fewest {
+		problem.Want = fewest
+	}
+	besides := ""
+	if removed.most > 0 {
+		besides = fmt.Sprintf(" besides the %d that sampling deleted", removed.most)
+	}
 	switch {
-	case got == 0:
-		problem.Kind, problem.Detail = Missing, fmt.Sprintf("all %d rows of the block are gone", e.stored)
-	case got < e.stored:
-		problem.Kind, problem.Detail = Short, fmt.Sprintf("%d of the block's %d rows are gone", e.stored-got, e.stored)
+	case got < fewest && got == 0:
+		problem.Kind, problem.Detail = Missing, fmt.Sprintf("all %d rows of the block are gone%s", fewest, besides)
+	case got < fewest:
+		problem.Kind, problem.Detail = Short, fmt.Sprintf("%d of the block's %d rows are gone%s", fewest-got, e.stored, besides)
+	case removed.least > 0:
+		problem.Kind, problem.Detail = Surplus, fmt.Sprintf("%d rows are there, of %d that were stored sampling deleted %d", got, e.stored, removed.least)
 	case e.stored > 0 && got%e.stored == 0:
 		problem.Kind, problem.Detail = Doubled, fmt.Sprintf("the block's %d rows are there %d times", e.stored, got/e.stored)
 	default:

@@ -6,7 +6,8 @@
 // and dropped. The audit holds these books against each other and against the
 // tables: the blocks of a partition follow each other without gap or overlap,
 // every count adds up, and every block has exactly the rows and dead letters
-// that the books say, no more and no fewer.
+// that the books say, no more and no fewer. What sampling deletes it writes down
+// for each block before it does, and that is taken into account.
 //
 // It must not know Kafka or how rows get into the tables. It relies on one
 // thing: the row of a block in the ledger is written after its events.

@@ -38,6 +38,27 @@ ORDER BY kafka_partition, kafka_offset, owner`, args...)
 	return &counted{rows, table}, nil
 }
 
+// removed asks the books of sampling for the spans per tenant and block that
+// runs delete which began, or of those only that are done. Where runs of both
+// kinds are wanted, what is done must be asked for before the rows are counted
+// and what has begun afterwards.
+func (a *Audit) removed(ctx context.Context, state string, o Options, w *window) (*counted, error) {
+	where, args := w.condition("kafka_offset")
+	if o.Tenant != "" {
+		where += " AND tenant = ?"
+		args = append(args, o.Tenant)
+	}
+	rows, err := a.conn.Query(ctx, `SELECT kafka_partition, kafka_offset, toString(tenant) AS owner, sum(removed)
+FROM `+a.dialect.Table(tables.SamplingBlocks)+`
+WHERE `+where+` AND plan GLOBAL IN (SELECT plan FROM `+a.dialect.Table(tables.Sampling)+` WHERE `+state+`)
+GROUP BY kafka_partition, kafka_offset, owner
+ORDER BY kafka_partition, kafka_offset, owner`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("counting what sampling deleted: %w", err)
+	}
+	return &counted{rows, tables.SamplingBlocks}, nil
+}
+
 func (s *counted) next() (f found, ok bool, err error) {
 	if s.rows.Next() {
 		err = s.rows.Scan(&f.partition, &f.from, &f.tenant, &f.n)
@@ -106,4 +127,31 @@ func nanoseconds(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixNano()
+}
+
+// none is a stream without elements.
+type none struct{}
+
+func (none) next() (f found, ok bool, err error) { return f, false, nil }
+
+// primed is a stream whose first element has been read. That says that all rows
+// behind it have been counted: they are sorted.
+type primed struct {
+	stream[found]
+	first found
+	ok    bool
+	begun bool
+}
+
+func (p *primed) read() (err error) {
+	p.first, p.ok, err = p.stream.next()
+	return err
+}
+
+func (p *primed) next() (f found, ok bool, err error) {
+	if !p.begun {
+		p.begun = true
+		return p.first, p.ok, nil
+	}
+	return p.stream.next()
 }

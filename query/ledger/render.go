@@ -13,7 +13,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	columns := []string{"topic", "partition", "tenant", "offsets", "blocks", "accepted", "stored", "rejected", "dropped", "repeated"}
 	if r.Verified {
-		columns = append(columns, "found", "dead letters", "expired", "pending")
+		columns = append(columns, "found", "sampled", "dead letters", "expired", "pending")
 	}
 	columns = append(columns, "lag")
 	fmt.Fprintln(t, strings.Join(columns, "\t")+"\t")
@@ -56,7 +56,7 @@ func (r *Report) WriteText(w io.Writer) error {
 func writeCounts(w io.Writer, c Counts, verified bool) {
 	fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t", c.Blocks, c.Accepted, c.Stored, c.Rejected, c.Dropped, c.Repeated)
 	if verified {
-		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t", c.Found, c.DeadLettered, c.Expired, c.Pending)
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t", c.Found, c.Sampled, c.DeadLettered, c.Expired, c.Pending)
 	}
 }
 

@@ -38,6 +38,9 @@ type Counts struct {
 	// events in dead_letters, both 0 in a summary.
 	Found        uint64 `json:"found"`
 	DeadLettered uint64 `json:"dead_lettered"`
+	// Sampled is the number of spans that are not in the tables any more because
+	// sampling deleted them, 0 in a summary.
+	Sampled uint64 `json:"sampled"`
 	// Expired is the number of blocks whose rows may have reached the end of
 	// their retention; fewer rows than stored are no problem there.
 	Expired uint64 `json:"expired"`
@@ -56,6 +59,7 @@ func (c *Counts) add(o Counts) {
 	c.Repeated += o.Repeated
 	c.Found += o.Found
 	c.DeadLettered += o.DeadLettered
+	c.Sampled += o.Sampled
 	c.Expired += o.Expired
 	c.Pending += o.Pending
 }

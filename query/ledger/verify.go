@@ -128,6 +128,16 @@ func (a *Audit) verifyTopic(ctx context.Context, o Options, r *Report, topic str
 	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{
 		"max_threads": 2, "optimize_aggregation_in_order": 0, "max_block_size": 8192,
 	}))
+	var gone, going stream[found] = none{}, none{}
+	sampled := slices.Contains(c.tables, tables.Spans)
+	if sampled {
+		s, err := a.removed(ctx, "state = 'done'", o, w)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		gone = s
+	}
 	var rows []stream[found]
 	for _, table := range c.tables {
 		s, err := a.count(ctx, table, "count()", "", o, w)
@@ -135,7 +145,19 @@ func (a *Audit) verifyTopic(ctx context.Context, o Options, r *Report, topic str
 			return err
 		}
 		defer s.close()
-		rows = append(rows, s)
+		first := &primed{stream: s}
+		if err := first.read(); err != nil {
+			return err
+		}
+		rows = append(rows, first)
+	}
+	if sampled {
+		s, err := a.removed(ctx, "1", o, w)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		going = s
 	}
 	letters, err := a.count(ctx, tables.DeadLetters, "sum(events)", topic, o, w)
 	if err != nil {
@@ -147,7 +169,7 @@ func (a *Audit) verifyTopic(ctx context.Context, o Options, r *Report, topic str
 		return err
 	}
 	defer entries.close()
-	if err := c.run(entries, rows, letters); err != nil {
+	if err := c.run(entries, rows, letters, gone, going); err != nil {
 		return err
 	}
 	for _, p := range c.partitions {

@@ -147,12 +147,38 @@ func TestVerify(t *testing.T) {
 		{"a dead letter doubled", func(t *testing.T, s *querytest.Store) {
 			s.Exec(t, "INSERT INTO goshawk.dead_letters SELECT * FROM goshawk.dead_letters WHERE kafka_partition = 1 AND kafka_offset = 40")
 		}, "dead_letters otlp_logs/1/zeta [40,50) 4/2"},
+		{"what sampling deleted", func(t *testing.T, s *querytest.Store) {
+			sample(t, s, "done", 9)
+			deleteSpans(t, s)
+		}, ""},
+		{"what sampling is about to delete", func(t *testing.T, s *querytest.Store) { sample(t, s, "begun", 9) }, ""},
+		{"what sampling is deleting", func(t *testing.T, s *querytest.Store) {
+			sample(t, s, "begun", 9)
+			deleteSpans(t, s)
+		}, ""},
+		{"what sampling did not delete", func(t *testing.T, s *querytest.Store) { sample(t, s, "done", 4) }, "surplus otlp_spans/0/acme [4,8) 9/5"},
+		{"more than sampling deleted", func(t *testing.T, s *querytest.Store) {
+			sample(t, s, "done", 4)
+			deleteSpans(t, s)
+		}, "missing otlp_spans/0/acme [4,8) 0/5"},
+		{"more than sampling is deleting", func(t *testing.T, s *querytest.Store) {
+			sample(t, s, "begun", 4)
+			deleteSpans(t, s)
+		}, "missing otlp_spans/0/acme [4,8) 0/5"},
+		{"rows that a plan would delete that is not in the books", func(t *testing.T, s *querytest.Store) {
+			sample(t, s, "done", 9)
+			deleteSpans(t, s)
+			s.Exec(t, "TRUNCATE TABLE goshawk.sampling")
+		}, "missing otlp_spans/0/acme [4,8) 0/9"},
 		{"a topic that is not configured", func(t *testing.T, s *querytest.Store) {
 			s.Write(t, querytest.Block{Topic: "elsewhere", Tenant: "acme", From: 0, To: 1, Time: now})
 		}, "unknown_topic elsewhere/-1/ [-1,-1) 0/0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.Restore(t)
+			for _, table := range []string{tables.Sampling, tables.SamplingBlocks} {
+				s.Exec(t, "TRUNCATE TABLE goshawk."+table)
+			}
 			c.spoil(t, s)
 			kafka := []ledger.KafkaPartition{{Topic: "otlp_spans", Committed: 12, End: 15}}
 			r := verify(t, newAudit(t, s), ledger.Options{Kafka: kafka})
@@ -171,6 +197,19 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sample writes into the books of sampling that rows of a block go.
+func sample(t *testing.T, s *querytest.Store, state string, removed int) {
+	t.Helper()
+	s.Exec(t, "INSERT INTO goshawk.sampling_blocks (tenant, day, plan, removed, kafka_offset, retention_days) VALUES ('acme', today(), 7, ?, 4, 30)", removed)
+	s.Exec(t, "INSERT INTO goshawk.sampling (tenant, day, run, plan, state, retention_days) VALUES ('acme', today(), 1, 7, ?, 30)", state)
+}
+
+// deleteSpans deletes the spans of that block.
+func deleteSpans(t *testing.T, s *querytest.Store) {
+	t.Helper()
+	s.Exec(t, "ALTER TABLE goshawk.spans DELETE WHERE kafka_offset = 4 SETTINGS mutations_sync = 2")
 }
 
 func TestVerifyTotals(t *testing.T) {

@@ -58,13 +58,17 @@ func (t *ledger) tenant(name string) *ledgerRow {
 	return &t.found[len(t.found)-1]
 }
 
-// prepare closes the books of a block. A block without records has one row, of
-// no tenant, so that the blocks of a partition follow each other without a gap.
+// prepare closes the books of a block. A block without records of tenants has one
+// row, of no tenant, so that the blocks of a partition follow each other without a
+// gap.
 func (t *ledger) prepare(s *Sink, b *telemetry.Batch) *block {
 	t.found = t.found[:0]
 	t.time = blockTime(b, s.now)
 	for i := range b.Records {
 		r := &b.Records[i]
+		if r.Idle {
+			continue // goshawk's own
+		}
 		row := t.tenant(r.Tenant)
 		row.records++
 		events := r.Declared

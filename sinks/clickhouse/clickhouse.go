@@ -63,6 +63,9 @@ type Sink struct {
 	logs         *logs
 	spans        *spans
 	traces       *traces
+	edges        *counted[telemetry.Edge]
+	operations   *counted[telemetry.Operation]
+	clockOffsets *counted[telemetry.ClockOffset]
 	samples      *points[telemetry.NumberPoint]
 	histograms   *points[telemetry.HistogramPoint]
 	exponentials *points[telemetry.ExponentialPoint]
@@ -84,6 +87,9 @@ func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger,
 	s.logs = newLogs(s)
 	s.spans = newSpans(s)
 	s.traces = newTraces(s)
+	s.edges = newEdges(s)
+	s.operations = newOperations(s)
+	s.clockOffsets = newClockOffsets(s)
 	s.series = newSeries(s)
 	s.exemplars = newExemplars(s)
 	s.samples = newSamples(s)
@@ -135,6 +141,9 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 		s.logs.prepare(s, b),
 		s.spans.prepare(s, b),
 		s.traces.prepare(b),
+		s.edges.prepare(b),
+		s.operations.prepare(b),
+		s.clockOffsets.prepare(b),
 		s.samples.prepare(b.Numbers),
 		s.histograms.prepare(b.Histograms),
 		s.exponentials.prepare(b.Exponentials),
@@ -167,6 +176,9 @@ func (s *Sink) release() {
 	s.logs.rows.all = nil
 	s.spans.rows.all, s.spans.events.elements.all, s.spans.links.elements.all = nil, nil, nil
 	s.traces.release()
+	s.edges.release()
+	s.operations.release()
+	s.clockOffsets.release()
 	s.samples.release()
 	s.histograms.release()
 	s.exponentials.release()

@@ -42,6 +42,11 @@ func int64s[T any](r *rows[T], value func(*T) int64) encoder {
 	}
 }
 
+// uint64s encodes a column of 8-byte numbers without a sign.
+func uint64s[T any](r *rows[T], value func(*T) uint64) encoder {
+	return int64s(r, func(row *T) int64 { return int64(value(row)) })
+}
+
 // float64s encodes a column of doubles.
 func float64s[T any](r *rows[T], value func(*T) float64) encoder {
 	return int64s(r, func(row *T) int64 { return int64(math.Float64bits(value(row))) })

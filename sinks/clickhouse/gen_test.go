@@ -147,6 +147,7 @@ func (g *gen) spans(from int64) {
 		b.Spans = append(b.Spans, sp)
 	}
 	g.traces()
+	g.counts()
 }
 
 func (g *gen) floats(n int) telemetry.Range {

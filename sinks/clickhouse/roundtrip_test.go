@@ -227,6 +227,7 @@ func wantSpan(b *telemetry.Batch, sp *telemetry.Span, days uint16) stored {
 	row["status"] = []string{"unset", "ok", "error"}[sp.Status]
 	row["trace_id"], row["span_id"], row["parent_span_id"] = string(sp.TraceID[:]), string(sp.SpanID[:]), string(sp.ParentID[:])
 	row["flags"], row["dropped_attributes"], row["dropped_events"], row["dropped_links"] = sp.Flags, sp.DroppedAttrs, sp.DroppedEvents, sp.DroppedLinks
+	row["sampling_probability"] = math.Float64bits(1)
 	numbers := numbers2map(b, sp.Attrs)
 	words := texts2map(b, sp.Attrs, nil)
 	for k := range numbers {

@@ -57,7 +57,9 @@ func newSpans(s *Sink) *spans {
 		"dropped_links":      uint32s(r, func(sp *telemetry.Span) uint32 { return sp.DroppedLinks }),
 		"resource":           lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return of(sp).document }),
 		"scope":              lowTexts(r, &sh.words, func(sp *telemetry.Span) string { return sh.scopes[sp.Scope].document }),
-		"retention_days":     uint16s(r, func(sp *telemetry.Span) uint16 { return of(sp).retentionDays }),
+		// All are kept at first.
+		"sampling_probability": float64s(r, func(*telemetry.Span) float64 { return 1 }),
+		"retention_days":       uint16s(r, func(sp *telemetry.Span) uint16 { return of(sp).retentionDays }),
 	})
 	return t
 }

@@ -52,6 +52,8 @@ func newTraces(s *Sink) *traces {
 		}),
 		"oversized": uint8s(r, func(row *telemetry.Trace) uint8 { return boolByte(row.Oversized) }),
 		"cyclic":    uint8s(r, func(row *telemetry.Trace) uint8 { return boolByte(row.Cyclic) }),
+
+		"sampling_probability": float64s(r, func(*telemetry.Trace) float64 { return 1 }),
 		"retention_days": uint16s(r, func(row *telemetry.Trace) uint16 {
 			return s.cfg.Retention.days(row.Tenant, telemetry.Spans)
 		}),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -68,7 +69,7 @@ func TestTracesRoundTrip(t *testing.T) {
 				"error_service": row.ErrorService, "error_name": row.ErrorName,
 				"critical_path.span_id": ids, "critical_path.service": services, "critical_path.name": names, "critical_path.share_ns": shares,
 				"closed": row.Closed.String(), "oversized": row.Oversized, "cyclic": row.Cyclic,
-				"retention_days": DefaultConfig().Retention.Spans, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),
+				"sampling_probability": math.Float64bits(1), "retention_days": DefaultConfig().Retention.Spans, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),
 			})
 		}
 		check(t, "traces", s.read(t, tables.Traces, &b, "root_span_id"), want)

@@ -41,11 +41,14 @@ func (d Dialect) database() string {
 func (d Dialect) Table(name string) string { return Quote(d.database()) + "." + Quote(name) }
 
 // Local returns the quoted name of the table that holds the rows on one node.
-func (d Dialect) Local(name string) string {
+func (d Dialect) Local(name string) string { return d.Table(d.LocalName(name)) }
+
+// LocalName is the name of that table as the tables of the system have it.
+func (d Dialect) LocalName(name string) string {
 	if d.Cluster == "" {
-		return d.Table(name)
+		return name
 	}
-	return d.Table(name + localSuffix)
+	return name + localSuffix
 }
 
 // DatabaseName returns the quoted name of the database.
@@ -137,6 +140,9 @@ func (t *Table) Up() string {
 	var lines []string
 	for _, c := range t.Columns {
 		line := "    " + Quote(c.Name) + " " + c.Type
+		if c.Default != "" {
+			line += " DEFAULT " + c.Default
+		}
 		if c.Alias != "" {
 			line += " ALIAS " + c.Alias
 		}

@@ -7,6 +7,10 @@ var (
 		Name: "kind", Type: "Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5)",
 		Codec: zstd, Comment: "kind of the spans",
 	}
+	edgeKind = Column{
+		Name: "kind", Type: "Enum8('service' = 0, 'messaging' = 1, 'database' = 2, 'external' = 3, 'entry' = 4)", Codec: zstd,
+		Comment: "what is called: a service that sent spans, a queue or a service through one, a database, a host that sent none; entry is a request from outside",
+	}
 	slowTrace  = Column{Name: "slow_trace_id", Type: "FixedString(16)", Codec: zstd, Comment: "trace of the slowest call, in binary"}
 	slowNanos  = Column{Name: "slow_ns", Type: "Int64", Codec: zstd, Comment: "how long the slowest call took, in nanoseconds"}
 	errorTrace = Column{Name: "error_trace_id", Type: "FixedString(16)", Codec: zstd, Comment: "trace of a call that failed, in binary; zeros if none did"}
@@ -39,11 +43,7 @@ func edges() Table {
 			Column{Name: "caller", Type: lowCardinality, Codec: zstd, Comment: "service that calls, empty for a request from outside"},
 			Column{Name: "callee", Type: lowCardinality, Codec: zstd, Comment: "service, database, queue or host that is called"},
 			Column{Name: "operation", Type: lowCardinality, Codec: zstd, Comment: "name of the callee's span, or of the caller's where the callee sent none"},
-			Column{
-				Name: "kind", Type: "Enum8('service' = 0, 'messaging' = 1, 'database' = 2, 'external' = 3, 'entry' = 4)", Codec: zstd,
-				Comment: "what is called: a service that sent spans, a queue or a service through one, a database, a host that sent none; entry is a request from outside",
-			},
-			counter("calls", "calls"), counter("errors", "calls of which the span of either side failed"),
+			edgeKind, counter("calls", "calls"), counter("errors", "calls of which the span of either side failed"),
 			latency("client", "the time that the caller waited"),
 			latency("server", "the time that the callee worked"),
 			latency("network", "the caller's time minus the callee's, of calls that both sent a span of"),

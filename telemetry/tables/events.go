@@ -77,7 +77,7 @@ func spans() Table {
 			Column{Name: "dropped_attributes", Type: "UInt32", Codec: zstd, Comment: "attributes that the sender dropped"},
 			Column{Name: "dropped_events", Type: "UInt32", Codec: zstd, Comment: "events that the sender dropped"},
 			Column{Name: "dropped_links", Type: "UInt32", Codec: zstd, Comment: "links that the sender dropped"},
-			producer, promoted, retention, origin,
+			producer, promoted, samplingProbability, retention, origin,
 		),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},

@@ -14,6 +14,9 @@ type Column struct {
 	Type string
 	// Codec is the inside of CODEC(...), empty for the default codec.
 	Codec string
+	// Default is the value of rows that are inserted without the column, empty
+	// for that of the type.
+	Default string
 	// Alias is the expression of a column that is computed when it is read and
 	// takes no space. It cannot be inserted.
 	Alias string
@@ -85,6 +88,10 @@ const (
 	DeadLetterReplays     = "dead_letter_replays"
 	Ledger                = "ledger"
 	Rollups               = "rollups"
+	Sampling              = "sampling"
+	SamplingBlocks        = "sampling_blocks"
+	SamplingTraces        = "sampling_traces"
+	Topology              = "topology"
 )
 
 // DefaultDatabase is the database that holds the tables unless configured.
@@ -103,7 +110,7 @@ func All() []Table {
 	for _, r := range Resolutions() {
 		all = append(all, samplesOf(r))
 	}
-	return append(all, rollups(), deadLetters(), deadLetterReplays(), ledger())
+	return append(all, rollups(), sampling(), samplingBlocks(), samplingTraces(), topology(), deadLetters(), deadLetterReplays(), ledger())
 }
 
 // Get returns the table with the given name, one of the constants above.

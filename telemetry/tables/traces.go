@@ -46,7 +46,7 @@ func traces() Table {
 			},
 			Column{Name: "oversized", Type: "Bool", Codec: zstd, Comment: "whether there were too many spans for more than counts, in which repeated span ids may count again"},
 			Column{Name: "cyclic", Type: "Bool", Codec: zstd, Comment: "whether parents went round in a circle, which was cut"},
-			retention, origin,
+			samplingProbability, retention, origin,
 		),
 		Engine:      "MergeTree",
 		PartitionBy: partitionByTime,
@@ -76,7 +76,7 @@ func TraceColumns() []Column {
 		switch c.Name {
 		case "tenant", "trace_id", "retention_days", "kafka_partition", "kafka_offset":
 			continue
-		case "time":
+		case "time", "sampling_probability":
 			expression = "min(" + column + ")"
 		case "end_time", "oversized", "cyclic":
 			expression = "max(" + column + ")"

@@ -99,7 +99,7 @@ func verify(t *testing.T, c *cluster.Cluster, l *load.Load) {
 			var last string
 			err := cluster.Eventually(patience, func() error {
 				var err error
-				last, err = c.SQL(fmt.Sprintf("SELECT count(), uniqExact(%s) FROM %s", table.Identity, table.Name))
+				last, err = c.SQL(fmt.Sprintf("SELECT count(), uniqExact(%s) FROM %s WHERE %s", table.Identity, table.Name, table.Where))
 				if err != nil {
 					return err
 				}

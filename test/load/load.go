@@ -25,34 +25,42 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Table names one place where the events of a signal must be found, and the
-// SQL expression that gives each event its own value there.
+// Table names one place where the events of a signal must be found, the SQL
+// condition that they meet there, and nothing else does, and the SQL expression
+// that gives each event its own value.
 type Table struct {
-	Name, Identity string
+	Name, Where, Identity string
 	// Share is the part of the signal's events that this table holds.
 	Share func(events int64) int64
 }
 
 func all(n int64) int64 { return n }
 
+// The load's metrics, in goshawk's own tables and in the collector's; what
+// processors derive from spans is there as well.
+const (
+	metrics          = "metric LIKE 'once.%'"
+	collectorMetrics = "MetricName LIKE 'once.%'"
+)
+
 // Tables lists every table and view that holds events, by signal path.
 var Tables = map[string][]Table{
 	"/v1/logs": {
-		{"logs", "attributes['event']", all},
-		{"otel_logs", "LogAttributes['event']", all},
+		{"logs", "1", "attributes['event']", all},
+		{"otel_logs", "1", "LogAttributes['event']", all},
 	},
 	"/v1/traces": {
-		{"spans", "span_id", all},
-		{"otel_traces", "SpanId", all},
+		{"spans", "1", "span_id", all},
+		{"otel_traces", "1", "SpanId", all},
 	},
 	"/v1/metrics": {
-		{"samples", "(fingerprint, value)", func(n int64) int64 { return n / 4 * 2 }},
-		{"histograms", "(fingerprint, sum)", func(n int64) int64 { return n / 4 }},
-		{"exponential_histograms", "(fingerprint, sum)", func(n int64) int64 { return n / 4 }},
-		{"otel_metrics_gauge", "(Attributes, Value)", func(n int64) int64 { return n / 4 }},
-		{"otel_metrics_sum", "(Attributes, Value)", func(n int64) int64 { return n / 4 }},
-		{"otel_metrics_histogram", "(Attributes, Sum)", func(n int64) int64 { return n / 4 }},
-		{"otel_metrics_exponential_histogram", "(Attributes, Sum)", func(n int64) int64 { return n / 4 }},
+		{"samples", metrics, "(fingerprint, value)", func(n int64) int64 { return n / 4 * 2 }},
+		{"histograms", metrics, "(fingerprint, sum)", func(n int64) int64 { return n / 4 }},
+		{"exponential_histograms", metrics, "(fingerprint, sum)", func(n int64) int64 { return n / 4 }},
+		{"otel_metrics_gauge", collectorMetrics, "(Attributes, Value)", func(n int64) int64 { return n / 4 }},
+		{"otel_metrics_sum", collectorMetrics, "(Attributes, Value)", func(n int64) int64 { return n / 4 }},
+		{"otel_metrics_histogram", collectorMetrics, "(Attributes, Sum)", func(n int64) int64 { return n / 4 }},
+		{"otel_metrics_exponential_histogram", collectorMetrics, "(Attributes, Sum)", func(n int64) int64 { return n / 4 }},
 	},
 }
 

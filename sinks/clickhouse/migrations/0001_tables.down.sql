@@ -1,6 +1,10 @@
 {{.DropDistributed "ledger"}}DROP TABLE IF EXISTS {{.Local "ledger"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letter_replays"}}DROP TABLE IF EXISTS {{.Local "dead_letter_replays"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letters"}}DROP TABLE IF EXISTS {{.Local "dead_letters"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "topology"}}DROP TABLE IF EXISTS {{.Local "topology"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "sampling_traces"}}DROP TABLE IF EXISTS {{.Local "sampling_traces"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "sampling_blocks"}}DROP TABLE IF EXISTS {{.Local "sampling_blocks"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "sampling"}}DROP TABLE IF EXISTS {{.Local "sampling"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "rollups"}}DROP TABLE IF EXISTS {{.Local "rollups"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "samples_1h"}}DROP TABLE IF EXISTS {{.Local "samples_1h"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "samples_5m"}}DROP TABLE IF EXISTS {{.Local "samples_5m"}}{{.OnCluster}} SYNC;

@@ -116,6 +116,7 @@ CREATE TABLE IF NOT EXISTS {{.Local "spans"}}{{.OnCluster}}
     `messaging_system` String ALIAS attributes['messaging.system'] COMMENT 'attribute messaging.system',
     `messaging_destination_name` String ALIAS attributes['messaging.destination.name'] COMMENT 'attribute messaging.destination.name',
     `messaging_operation_name` String ALIAS attributes['messaging.operation.name'] COMMENT 'attribute messaging.operation.name',
+    `sampling_probability` Float64 DEFAULT 1 COMMENT 'how likely it was that the row is kept, 1 where nothing was left to chance; sum(1 / sampling_probability) counts what there was' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
@@ -154,6 +155,7 @@ CREATE TABLE IF NOT EXISTS {{.Local "traces"}}{{.OnCluster}}
     `closed` Enum8('idle' = 0, 'long' = 1, 'spilled' = 2) COMMENT 'why the trace was taken to be over: nothing came for a while, it was open for as long as it may be, or there was no room' CODEC(ZSTD(1)),
     `oversized` Bool COMMENT 'whether there were too many spans for more than counts, in which repeated span ids may count again' CODEC(ZSTD(1)),
     `cyclic` Bool COMMENT 'whether parents went round in a circle, which was cut' CODEC(ZSTD(1)),
+    `sampling_probability` Float64 DEFAULT 1 COMMENT 'how likely it was that the row is kept, 1 where nothing was left to chance; sum(1 / sampling_probability) counts what there was' CODEC(ZSTD(1)),
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
@@ -536,6 +538,96 @@ TTL toDateTime(day) + toIntervalDay(retention_days + 1)
 SETTINGS {{.Window 10000}}
 COMMENT 'the books of the rollups: one row for each tenant, day and version, of which the greatest that is published counts; rows that say the same of a later time replace earlier ones';
 {{.Distributed "rollups" "cityHash64(tenant)"}}
+CREATE TABLE IF NOT EXISTS {{.Local "sampling"}}{{.OnCluster}}
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, in which the traces began' CODEC(ZSTD(1)),
+    `run` UInt32 COMMENT 'the how manieth time the day is thinned, from 1' CODEC(ZSTD(1)),
+    `plan` UInt64 COMMENT 'the plan that the row is part of; only those that are in the table sampling count' CODEC(ZSTD(1)),
+    `state` Enum8('begun' = 0, 'done' = 1) COMMENT 'whether rows are being deleted, or have been' CODEC(ZSTD(1)),
+    `checked` DateTime64(9) COMMENT 'when the row was written' CODEC(ZSTD(1)),
+    `probability` Float64 COMMENT 'how likely a trace is kept that did not fail and was not slow' CODEC(ZSTD(1)),
+    `slow_quantile` Float64 COMMENT 'the quantile of durations above which a trace is slow' CODEC(ZSTD(1)),
+    `slow.service` Array(LowCardinality(String)) COMMENT 'root services of operations that have slow traces' CODEC(ZSTD(1)),
+    `slow.name` Array(LowCardinality(String)) COMMENT 'names of their roots' CODEC(ZSTD(1)),
+    `slow.duration_ns` Array(Int64) COMMENT 'duration in nanoseconds above which their traces are slow' CODEC(ZSTD(1)),
+    `topic` LowCardinality(String) COMMENT 'topic that the offsets are of' CODEC(ZSTD(1)),
+    `partitions` Array(UInt32) COMMENT 'partitions of the topic' CODEC(ZSTD(1)),
+    `offsets` Array(UInt64) COMMENT 'offset of each partition; rows of later blocks are left alone' CODEC(ZSTD(1)),
+    `kept` UInt64 COMMENT 'rows of the plan in the table sampling_traces' CODEC(ZSTD(1)),
+    `spans` UInt64 COMMENT 'rows of the day in the table spans when the run was planned' CODEC(ZSTD(1)),
+    `spans_removed` UInt64 COMMENT 'rows of the table spans that the run deletes, also those of the day after' CODEC(ZSTD(1)),
+    `traces` UInt64 COMMENT 'rows of the day in the table traces when the run was planned' CODEC(ZSTD(1)),
+    `traces_removed` UInt64 COMMENT 'rows of the table traces that the run deletes, also those of the day after' CODEC(ZSTD(1)),
+    `bytes_removed` UInt64 COMMENT 'about how many bytes on disk these rows took' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = {{.Engine "ReplacingMergeTree" "checked"}}
+PARTITION BY (retention_days, toYYYYMM(day))
+ORDER BY (tenant, day, run)
+TTL toDateTime(day) + toIntervalDay(retention_days + 2)
+SETTINGS {{.Window 10000}}
+COMMENT 'the books of sampling: one row for each tenant, day and run, written before anything is deleted; rows that say the same of a later time replace earlier ones';
+{{.Distributed "sampling" "cityHash64(tenant)"}}
+CREATE TABLE IF NOT EXISTS {{.Local "sampling_blocks"}}{{.OnCluster}}
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, in which the traces began' CODEC(ZSTD(1)),
+    `plan` UInt64 COMMENT 'the plan that the row is part of; only those that are in the table sampling count' CODEC(ZSTD(1)),
+    `removed` UInt64 COMMENT 'rows of the block that the run deletes from the table spans' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = {{.Engine "MergeTree" ""}}
+PARTITION BY (retention_days, toYYYYMM(day))
+ORDER BY (kafka_partition, kafka_offset, tenant, day, plan)
+TTL toDateTime(day) + toIntervalDay(retention_days + 2)
+SETTINGS {{.Window 10000}}
+COMMENT 'how many spans of each block a run of sampling deletes, so that the ledger can be held against what is left';
+{{.Distributed "sampling_blocks" "kafka_partition"}}
+CREATE TABLE IF NOT EXISTS {{.Local "sampling_traces"}}{{.OnCluster}}
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `day` Date COMMENT 'the day, UTC, in which the traces began' CODEC(ZSTD(1)),
+    `plan` UInt64 COMMENT 'the plan that the row is part of; only those that are in the table sampling count' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `reason` Enum8('error' = 0, 'slow' = 1, 'unassembled' = 2, 'earlier' = 3, 'crossing' = 4) COMMENT 'why it is kept: a span failed, it was slow, it was not assembled, it began on an earlier day; crossing is left to chance and goes on after midnight' CODEC(ZSTD(1)),
+    `probability` Float64 COMMENT 'of one that began earlier what its rows of that day have, otherwise 1' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the trace came from' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1))
+)
+ENGINE = {{.Engine "MergeTree" ""}}
+PARTITION BY (retention_days, day)
+ORDER BY (tenant, day, plan, trace_id)
+TTL toDateTime(day) + toIntervalDay(retention_days + 2)
+SETTINGS {{.Window 10000}}
+COMMENT 'traces that a run of sampling does not leave to chance, and those that go on after midnight';
+{{.Distributed "sampling_traces" "kafka_partition"}}
+CREATE TABLE IF NOT EXISTS {{.Local "topology"}}{{.OnCluster}}
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `thing` Enum8('service' = 0, 'version' = 1, 'edge' = 2) COMMENT 'what the row is about' CODEC(ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'the service; the caller of an edge, empty for a request from outside' CODEC(ZSTD(1)),
+    `version` LowCardinality(String) COMMENT 'resource attribute service.version, of a version' CODEC(ZSTD(1)),
+    `callee` LowCardinality(String) COMMENT 'service, database, queue or host that is called, of an edge' CODEC(ZSTD(1)),
+    `kind` Enum8('service' = 0, 'messaging' = 1, 'database' = 2, 'external' = 3, 'entry' = 4) COMMENT 'what is called, of an edge, as in edges_1m' CODEC(ZSTD(1)),
+    `state` Enum8('present' = 0, 'vanished' = 1) COMMENT 'whether it was seen of late' CODEC(ZSTD(1)),
+    `first_seen` DateTime COMMENT 'first minute in which it was seen' CODEC(ZSTD(1)),
+    `last_seen` DateTime COMMENT 'last minute in which it was seen, up to ten minutes behind for what is present' CODEC(ZSTD(1)),
+    `changed` DateTime COMMENT 'minute since which it is in that state' CODEC(ZSTD(1)),
+    `announced` Bool COMMENT 'whether the event of the last change is in Kafka' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'a trace in which it was seen, in binary; zeros if none is known' CODEC(ZSTD(1)),
+    `revision` UInt64 COMMENT 'grows with every change: minutes of changed, then whether it is announced, then minutes of last_seen' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from last_seen' CODEC(ZSTD(1))
+)
+ENGINE = {{.Engine "ReplacingMergeTree" "revision"}}
+PARTITION BY retention_days
+ORDER BY (tenant, thing, service, version, callee, kind)
+TTL last_seen + toIntervalDay(retention_days)
+SETTINGS {{.Window 10000}}
+COMMENT 'the books of the topology: services, their versions and the edges between them that are known, one row each; rows of a greater revision replace earlier ones';
+{{.Distributed "topology" "cityHash64(tenant)"}}
 CREATE TABLE IF NOT EXISTS {{.Local "dead_letters"}}{{.OnCluster}}
 (
     `time` DateTime64(9) COMMENT 'receive time of the record' CODEC(Delta(8), ZSTD(1)),

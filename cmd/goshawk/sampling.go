@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/sinks/sampling"
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/tables"
+)
+
+func newSampling() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "sampling",
+		Short: "Thin past days of traces out now, or list how far that is",
+		Long: `Deletes traces of past days as sinks.sampling says and as 'goshawk process' does by itself: those that failed and those
+that were slow are kept, the rest with a probability. With --day that day is thinned again, of what came late for it.
+
+States of days: waiting (not over for long enough), whole (everything is kept), due, begun (rows are being deleted), done,
+expired (expires before long, so that it is not thinned).`,
+		Example: "  goshawk sampling --dry-run\n  goshawk sampling --day 2026-01-31 --tenant acme\n  goshawk sampling --list",
+		Args:    cobra.NoArgs,
+	}
+	path := configFlag(c)
+	day := c.Flags().String("day", "", "only this `day`, UTC, as 2026-01-31")
+	tenant := c.Flags().String("tenant", "", "only this tenant's")
+	list := c.Flags().Bool("list", false, "list the days with their state and delete nothing")
+	dry := c.Flags().Bool("dry-run", false, "say what would be deleted and delete nothing")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		only := sampling.Selection{Tenant: *tenant, DryRun: *dry}
+		if *day != "" {
+			at, err := time.Parse(time.DateOnly, *day)
+			if err != nil || at.Unix() < 86400 {
+				return fmt.Errorf("--day: %q is no day as 2026-01-31", *day)
+			}
+			only.Day, only.Again = at.Unix()/86400, true
+		}
+		s, err := loadSettings(*path)
+		if err != nil {
+			return err
+		}
+		if !s.Sinks.Sampling.Enabled && !*list && !*dry {
+			return errors.New("sampling is off: set sinks.sampling.enabled, or use --dry-run to see what it would delete")
+		}
+		if err := s.resolve(); err != nil {
+			return err
+		}
+		// What is done is printed; only what fails is logged.
+		log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+		job, closeAll, err := openSampling(s, log)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		if *list {
+			return listSampled(c, job, only)
+		}
+		only.Progress = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
+		return sample(c, job, only)
+	}
+	return c
+}
+
+// openSampling makes a job with connections of its own.
+func openSampling(s Settings, log *slog.Logger) (*sampling.Job, func(), error) {
+	conn, err := clickhouse.Open(s.ClickHouse)
+	if err != nil {
+		return nil, nil, err
+	}
+	columns, err := clickhouse.OpenColumns(s.ClickHouse)
+	if err != nil {
+		_ = conn.Close() // nothing was sent
+		return nil, nil, err
+	}
+	return newSamplingJob(s, log, conn, columns, prometheus.NewRegistry()), func() { columns.Close(); _ = conn.Close() }, nil
+}
+
+func newSamplingJob(s Settings, log *slog.Logger, conn clickhouse.Conn, columns *clickhouse.Columns, reg prometheus.Registerer) *sampling.Job {
+	kept := func(tenant string) int { return s.Sinks.ClickHouse.Retention.Days(tables.Spans, tenant) }
+	return sampling.New(s.Sinks.Sampling, conn, columns, s.dialect(), s.Topics.Of(telemetry.Spans), kept, log, sampling.NewMetrics(reg))
+}
+
+func sample(c *cobra.Command, job *sampling.Job, only sampling.Selection) error {
+	var total sampling.Counts
+	days, deleted := 0, "deleted"
+	if only.DryRun {
+		deleted = "would be deleted"
+	}
+	show := func(what string, n sampling.Counts) {
+		fmt.Fprintf(c.OutOrStdout(), "%s  %d of %d spans and %d of %d traces %s, about %.1f MB\n", what,
+			n.SpansRemoved, n.Spans, n.TracesRemoved, n.Traces, deleted, float64(n.BytesRemoved)/1e6)
+	}
+	err := job.Pass(c.Context(), only, func(r sampling.Result) {
+		days++
+		show(sampling.Date(r.Day)+"  "+r.Tenant, r.Counts)
+		total.Add(r.Counts)
+	})
+	if days > 1 {
+		show("total", total)
+	}
+	if err != nil || days > 0 {
+		return err
+	}
+	if only.Day == 0 {
+		fmt.Fprintln(c.OutOrStdout(), "nothing is due")
+		return nil
+	}
+	found, err := job.Days(c.Context(), only)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("there are no spans of %s", sampling.Date(only.Day))
+	}
+	return fmt.Errorf("%s was not thinned: it is %s", sampling.Date(only.Day), found[0].State)
+}
+
+func listSampled(c *cobra.Command, job *sampling.Job, only sampling.Selection) error {
+	days, err := job.Days(c.Context(), only)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "day\ttenant\tstate\tprobability\truns\tspans\tdeleted\ttraces\tdeleted\tMB")
+	for _, d := range days {
+		fmt.Fprintf(t, "%s\t%s\t%s", sampling.Date(d.Day), d.Tenant, d.State)
+		if n := d.Removed(); d.Runs() > 0 {
+			fmt.Fprintf(t, "\t%v\t%d\t%d\t%d\t%d\t%d\t%.1f", d.Probability(), d.Runs(), n.Spans, n.SpansRemoved, n.Traces, n.TracesRemoved, float64(n.BytesRemoved)/1e6)
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}
