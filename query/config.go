@@ -12,6 +12,7 @@ import (
 	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
 	"github.com/goshawk-observability/goshawk/query/traces"
+	"github.com/goshawk-observability/goshawk/query/traces/goshawk"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -34,7 +35,12 @@ type Config struct {
 	SQL          sql.Config          `yaml:"sql"`
 	PromQL       promql.Config       `yaml:"promql"`
 	Traces       traces.Config       `yaml:"traces"`
-	Limits       LimitsConfig        `yaml:"limits"`
+	// BusinessLines are parts of the business and the services that work for them.
+	BusinessLines []goshawk.BusinessLine `yaml:"business_lines"`
+	// BusinessAttribute is the attribute of resources that names a service's
+	// business line, beside those that are configured; empty for none.
+	BusinessAttribute string       `yaml:"business_attribute"`
+	Limits            LimitsConfig `yaml:"limits"`
 	// ShutdownTimeout bounds how long requests in flight may go on after the
 	// service was told to stop.
 	ShutdownTimeout time.Duration `yaml:"shutdown_timeout"`
@@ -66,6 +72,8 @@ func DefaultConfig() Config {
 		SQL:           sql.DefaultConfig(),
 		PromQL:        promql.DefaultConfig(),
 		Traces:        traces.DefaultConfig(),
+
+		BusinessAttribute: goshawk.DefaultBusinessAttribute,
 		Limits: LimitsConfig{
 			MaxConnections:    512,
 			MaxHeader:         512 << 10, // a query may be in the URL
@@ -79,7 +87,13 @@ func DefaultConfig() Config {
 
 // Validate says what is wrong with the values. It opens nothing.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate(), c.Traces.Validate())
+	business := c.business()
+	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate(), c.Traces.Validate(), business.Validate())
+}
+
+// business is what the API for traces is told.
+func (c *Config) business() goshawk.Config {
+	return goshawk.Config{BusinessLines: c.BusinessLines, BusinessAttribute: c.BusinessAttribute}
 }
 
 func (c *Config) validateAddress() error {

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/goshawk-observability/goshawk/query/traces"
+	"github.com/goshawk-observability/goshawk/query/traces/goshawk"
 	"github.com/goshawk-observability/goshawk/query/traces/jaeger"
 	"github.com/goshawk-observability/goshawk/query/traces/tempo"
 	"github.com/goshawk-observability/goshawk/query/traces/zipkin"
@@ -21,7 +22,7 @@ type tracing struct {
 func newTracing(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) tracing {
 	store := traces.NewStore(cfg.Traces, deps.Columns, cfg.SQL.Database, reg, log)
 	t := tracing{tempo: tempo.New(store, deps.Version)}
-	t.all = []traces.API{jaeger.New(store), jaeger.NewGRPC(store), zipkin.New(store), t.tempo}
+	t.all = []traces.API{jaeger.New(store), jaeger.NewGRPC(store), zipkin.New(store), t.tempo, goshawk.New(cfg.business(), store)}
 	return t
 }
 

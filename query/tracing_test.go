@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/goshawk-observability/goshawk/query"
+	"github.com/goshawk-observability/goshawk/query/traces/goshawk"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -72,7 +73,7 @@ func TestTracesTenants(t *testing.T) {
 			if tenant == c.sees {
 				want = http.StatusOK
 			}
-			for _, path := range []string{"/api/traces/", "/jaeger/api/traces/", "/zipkin/api/v2/trace/", "/api/v2/trace/", "/tempo/api/traces/", "/tempo/api/v2/traces/"} {
+			for _, path := range []string{"/api/traces/", "/jaeger/api/traces/", "/zipkin/api/v2/trace/", "/api/v2/trace/", "/tempo/api/traces/", "/tempo/api/v2/traces/", "/api/v1/traces/"} {
 				if code, _, body := s.get(t, path+id, headers...); code != want {
 					t.Errorf("%s%s for %+v: %d %s", path, id, c, code, body)
 				}
@@ -83,7 +84,7 @@ func TestTracesTenants(t *testing.T) {
 			t.Errorf("gRPC for %+v: %q %v", c, services, err)
 		}
 	}
-	for _, path := range append(paths, "/api/traces/1", "/api/dependencies", "/tempo/api/echo") {
+	for _, path := range append(paths, "/api/v1/traces/1", "/api/v1/service-map", "/api/v1/operations", "/api/v1/clock-offsets", "/api/v1/business-lines", "/api/traces/1", "/api/dependencies", "/tempo/api/echo") {
 		if code, _, _ := s.get(t, path, "X-Scope-OrgID", "acme"); code != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d", path, code)
 		}
@@ -100,8 +101,29 @@ func TestTracesTenants(t *testing.T) {
 		t.Errorf("%v %q", header, body)
 	}
 	if _, _, body = s.get(t, "/metrics", "Authorization", "Bearer of-all"); !strings.Contains(body, `goshawk_query_requests_total{route="/tempo/api/search",status="200"}`) ||
-		!strings.Contains(body, `goshawk_query_traces_rows_read_total{api="jaeger_grpc"}`) || !strings.Contains(body, `route="/jaeger.api_v3.QueryService/{method}",status="200"`) {
+		!strings.Contains(body, `goshawk_query_traces_rows_read_total{api="jaeger_grpc"}`) || !strings.Contains(body, `goshawk_query_traces_rows_read_total{api="goshawk"}`) || !strings.Contains(body, `route="/jaeger.api_v3.QueryService/{method}",status="200"`) {
 		t.Error(body)
+	}
+}
+
+// TestBusinessLines has a line from the configuration, and one from what a service
+// says.
+func TestBusinessLines(t *testing.T) {
+	s := start(t, func(c *query.Config, _ *query.Deps) {
+		c.BusinessLines = []goshawk.BusinessLine{{Name: "checkout", Services: []string{"shop-*"}}}
+		c.BusinessAttribute = "owner"
+	})
+	s.writeSpan(t, "default", fmt.Sprintf("%032x", 1))
+	s.store.Exec(t, "INSERT INTO "+(tables.Dialect{Database: s.store.Database}).Table(tables.Operations)+
+		" (tenant, time, service, operation, kind, calls, retention_days) SELECT 'default', now() - 60, 'shop-a', 'GET', 'server', 3, 30")
+	code, _, body := s.get(t, "/api/v1/business-lines")
+	if code != http.StatusOK || !strings.Contains(body, `{"name":"checkout","services":["shop-a"]`) || !strings.Contains(body, `{"name":"default","services":["shop-default"]`) {
+		t.Errorf("%d %s", code, body)
+	}
+	cfg := query.DefaultConfig()
+	cfg.BusinessLines = []goshawk.BusinessLine{{Name: "checkout"}}
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "query.business_lines[0]: has no services") {
+		t.Error(err)
 	}
 }
 
@@ -137,6 +159,7 @@ func TestTracesAway(t *testing.T) {
 	s.store.Stop()
 	for path, want := range map[string]string{
 		"/api/services": `"errors":[{"code":503,"msg":"ClickHouse cannot be reached`, "/api/v2/services": `"message":"ClickHouse cannot be reached`, "/tempo/api/search": "ClickHouse cannot be reached", "/api/traces/1": `"code":503`,
+		"/api/v1/service-map": `{"error":{"message":"ClickHouse cannot be reached`, "/api/v1/traces/1": `{"error":{"message":"ClickHouse cannot be reached`,
 	} {
 		if code, header, body := s.get(t, path); code != http.StatusServiceUnavailable || !strings.Contains(body, want) || header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d %s", path, code, body)

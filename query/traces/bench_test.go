@@ -150,3 +150,26 @@ func BenchmarkTraces(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkServiceMap asks for the map of an hour: 1,000 edges, each with a row a
+// minute from each of four partitions, of 40 buckets for each of three latencies.
+func BenchmarkServiceMap(b *testing.B) {
+	f := newFixture(b)
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	latency := "range(40) AS %[1]s_b, arrayMap(i -> toInt16(700 + i), %[1]s_b) AS i_%[1]s, arrayMap(i -> toUInt64(1 + i), %[1]s_b) AS c_%[1]s"
+	statement := fmt.Sprintf("INSERT INTO %s (tenant, time, caller, callee, operation, kind, calls, `client.bucket`, `client.count`, `server.bucket`, `server.count`, `network.bucket`, `network.count`, retention_days, kafka_partition)\nWITH "+
+		fmt.Sprintf(latency, "x")+" SELECT 'default', toDateTime(%d + intDiv(number, 4000) * 60, 'UTC'), concat('service-', toString(intDiv(number, 4) %% 100)), concat('service-', toString(cityHash64(intDiv(number, 4) %% 1000) %% 100)), 'GET', 'service', 820, "+
+		"i_x, c_x, i_x, c_x, i_x, c_x, 3650, number %% 4 FROM numbers(240000)", (tables.Dialect{Database: f.engine.Database}).Table(tables.Edges), start.Unix())
+	if err := f.conn.Exec(context.Background(), statement); err != nil {
+		b.Fatal(err)
+	}
+	s := f.serve(b, nil)
+	used := f.cpu(b)
+	path := fmt.Sprintf("/api/v1/service-map?start=%d&end=%d", start.Unix(), start.Add(time.Hour).Unix())
+	for b.Loop() {
+		if a := s.get(b, "default", path); a.status != 200 || !strings.Contains(a.body, `"service:service-7"`) {
+			b.Fatalf("%d %.300s", a.status, a.body)
+		}
+	}
+	b.ReportMetric(float64((f.cpu(b)-used).Microseconds())/1000/float64(b.N), "cpu-ms")
+}

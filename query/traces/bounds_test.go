@@ -286,13 +286,13 @@ func testDependencies(t *testing.T, f *fixture) {
 	s := f.serve(t, nil)
 	end := strconv.FormatInt(noon.Add(2*time.Hour).UnixMilli(), 10)
 	want := `[{"parent":"cart","child":"mail","callCount":40},{"parent":"frontend","child":"cart","callCount":40}]`
-	if a := s.get(t, "calls", "/api/dependencies?endTs="+end+"&lookback=86400000"); !strings.Contains(a.body, `"data":`+want) || a.header.Get("X-Goshawk-Note") != "" {
+	if a := s.get(t, "calls", "/api/dependencies?endTs="+end+"&lookback=86400000"); !strings.Contains(a.body, `"data":`+want) || !strings.Contains(a.header.Get("X-Goshawk-Note"), "counted from spans") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := s.get(t, "calls", "/api/v2/dependencies?endTs="+end+"&lookback=86400000"); strings.TrimSpace(a.body) != want {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if a := s.get(t, "calls", "/api/v2/dependencies?endTs="+end+"&lookback=1"); strings.TrimSpace(a.body) != "[]" {
+	if a := s.get(t, "calls", "/api/v2/dependencies?endTs="+end+"&lookback=1"); strings.TrimSpace(a.body) != "[]" || a.header.Get("X-Goshawk-Note") != "" {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := s.get(t, "calls", "/api/v2/dependencies"); a.status != 400 || !strings.Contains(a.body, "endTs is required") {

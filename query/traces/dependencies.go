@@ -12,8 +12,8 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
-// Dependency says how often spans of one service were the parents of spans of
-// another, and how many of the latter failed.
+// Dependency says how often one service called another, and how many of the calls
+// failed.
 type Dependency struct {
 	Parent, Child string
 	Calls, Errors uint64
@@ -22,23 +22,68 @@ type Dependency struct {
 // maxDependencies bounds an answer.
 const maxDependencies = 10_000
 
-// Dependencies counts calls between services from spans and their parents. A
-// table that has counted them already will take its place.
+// Dependencies returns which service called which, sorted. They were counted
+// while spans came, in whole minutes; only where a range has nothing of that, the
+// spans themselves are counted, and Note says so.
+func (r *Reader) Dependencies(ctx context.Context, in Range) ([]Dependency, error) {
+	all, some, err := r.counted(ctx, in.Minutes())
+	if err != nil || some {
+		return all, err
+	}
+	return r.joined(ctx, in)
+}
+
+// counted returns dependencies from the table of edges; some says that it has
+// something of the range. A queue is no service.
+func (r *Reader) counted(ctx context.Context, in Minutes) (all []Dependency, some bool, err error) {
+	var (
+		out             clickhouse.Output
+		callers         = new(proto.ColStr)
+		callees         = new(proto.ColStr)
+		calls, failures proto.ColUInt64
+		between         proto.ColUInt8
+	)
+	bounded := in.of(&Condition{}, r.tenant)
+	where := bounded.Where()
+	out.Add("CAST(caller, 'String')", callers)
+	out.Add("CAST(callee, 'String')", callees)
+	out.Add("sum(calls)", &calls)
+	out.Add("sum(errors)", &failures)
+	services := " GLOBAL IN (SELECT service FROM " + r.store.dialect.Table(tables.Operations) + " WHERE " + where + ")"
+	out.Add("toUInt8(caller != '' AND callee != '' AND caller != callee AND "+
+		"(kind = 'service' OR kind = 'messaging' AND caller"+services+" AND callee"+services+"))", &between)
+	text := "SELECT " + out.Columns() + "\nFROM " + r.store.dialect.Table(tables.Edges) + "\nWHERE " + where +
+		"\nGROUP BY c0, c1, c4\nORDER BY c4 DESC, c0, c1\nLIMIT " + strconv.Itoa(maxDependencies)
+	all = []Dependency{}
+	err = r.read(ctx, text, bounded.Parameters, &out, func() error {
+		for i := range calls {
+			some = true
+			if between[i] != 0 {
+				all = append(all, Dependency{strings.Clone(callers.Row(i)), strings.Clone(callees.Row(i)), calls[i], failures[i]})
+			}
+		}
+		return nil
+	})
+	return all, some, err
+}
+
+// joined counts calls between services from spans and their parents.
 //
 // Where the range has more spans than they may be computed from, the traces of
 // every nth id are taken for all, and counts are multiplied; Note says so.
-func (r *Reader) Dependencies(ctx context.Context, in Range) ([]Dependency, error) {
+func (r *Reader) joined(ctx context.Context, in Range) ([]Dependency, error) {
 	spans, err := r.count(ctx, in)
-	if err != nil {
-		return nil, err
+	if err != nil || spans == 0 {
+		return []Dependency{}, err
 	}
+	r.Remark("calls are counted from spans: the table edges_1m has none of the time yet")
 	limit := uint64(r.store.cfg.DependencySpans)
 	share := max(1, (spans+limit-1)/limit)
 	sample := ""
 	if share > 1 {
 		// Ids need not be random in all their bytes.
 		sample = fmt.Sprintf(" AND cityHash64(trace_id) %% %d = 0", share)
-		r.Note = fmt.Sprintf("counts are estimates from one of %d traces: the time has %d spans, more than query.traces.dependency_spans (%d)", share, spans, limit)
+		r.Remark("counts are estimates from one of %d traces: the time has %d spans, more than query.traces.dependency_spans (%d)", share, spans, limit)
 	}
 	var (
 		out             clickhouse.Output

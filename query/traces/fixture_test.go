@@ -22,6 +22,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
 	"github.com/goshawk-observability/goshawk/query/traces"
+	"github.com/goshawk-observability/goshawk/query/traces/goshawk"
 	"github.com/goshawk-observability/goshawk/query/traces/jaeger"
 	"github.com/goshawk-observability/goshawk/query/traces/tempo"
 	"github.com/goshawk-observability/goshawk/query/traces/zipkin"
@@ -116,9 +117,15 @@ type server struct{ *httptest.Server }
 
 func (f *fixture) serve(t testing.TB, change func(*traces.Config)) *server {
 	t.Helper()
+	return f.serveLines(t, goshawk.Config{BusinessAttribute: goshawk.DefaultBusinessAttribute}, change)
+}
+
+// serveLines is serve with business lines.
+func (f *fixture) serveLines(t testing.TB, cfg goshawk.Config, change func(*traces.Config)) *server {
+	t.Helper()
 	store := f.store(change)
 	mux := http.NewServeMux()
-	for _, api := range []traces.API{jaeger.New(store), zipkin.New(store), tempo.New(store, "1.2.3")} {
+	for _, api := range []traces.API{jaeger.New(store), zipkin.New(store), tempo.New(store, "1.2.3"), goshawk.New(cfg, store)} {
 		for _, path := range api.Paths() {
 			mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { api.Serve(w, r, r.Header.Get("Tenant")) })
 		}

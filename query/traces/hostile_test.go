@@ -95,6 +95,15 @@ func testHostile(t *testing.T, f *fixture) {
 			t.Errorf("%.120s: an answer of %d bytes", c.path, len(a.body))
 		}
 	}
+	for path, status := range hostileOwn() {
+		a := s.get(t, "hostile", path)
+		if a.status != status {
+			t.Errorf("%.120s: %d %.300s, want %d", path, a.status, a.body, status)
+		}
+		if a.status >= 400 && (!strings.HasPrefix(a.body, `{"error":{"message":"`) || len(a.body) > 2000) {
+			t.Errorf("%.120s: %.300s", path, a.body)
+		}
+	}
 	// What does not fit into a URL is refused before it is read.
 	request, err := http.NewRequest(http.MethodGet, s.URL+"/tempo/api/search?q="+strings.Repeat("a", 10<<20), nil)
 	if err != nil {
@@ -184,18 +193,27 @@ func testTenants(t *testing.T, f *fixture) {
 	td := ptrace.NewTraces()
 	addSpan(addService(td, "secret", map[string]any{"of": "zeta"}), 501, 1, 0, "hidden", ptrace.SpanKindServer, 0, time.Second)
 	f.send(t, "zeta", td)
+	f.edges(t, "zeta", counted{caller: "secret", callee: "hidden", kind: "service", calls: 1})
+	f.rates(t, "zeta", counted{service: "secret", operation: "hidden", kind: "server", calls: 1})
+	f.bounds(t, "zeta", bound{0, "hidden", "secret", 1, 2})
 	s := f.serve(t, nil)
 	zeta := hexOf(traceID(501))
 	for _, path := range []string{
 		"/api/services", "/api/services/secret/operations", "/api/operations?service=secret", "/api/traces?service=secret", "/api/traces", "/api/traces/" + zeta, "/api/traces?traceID=" + zeta, "/api/dependencies",
 		"/api/v2/services", "/api/v2/spans?serviceName=secret", "/api/v2/traces", "/api/v2/trace/" + zeta, "/api/v2/traceMany?traceIds=" + zeta, "/api/v2/autocompleteKeys", "/api/v2/autocompleteValues?key=of", "/api/v2/remoteServices?serviceName=secret",
 		"/tempo/api/traces/" + zeta, "/tempo/api/v2/traces/" + zeta, "/tempo/api/search", "/tempo/api/search?q=" + url.QueryEscape(`{ name = "hidden" } || {}`), "/tempo/api/search/tags", "/tempo/api/v2/search/tags", "/tempo/api/search/tag/service.name/values", "/tempo/api/v2/search/tag/resource.of/values",
+		"/api/v1/traces/" + zeta, "/api/v1/service-map?start=0", "/api/v1/operations?start=0", "/api/v1/clock-offsets?start=0", "/api/v1/business-lines?start=0",
 	} {
 		for _, tenant := range []string{"acme", "", "zeta' OR 1=1 --", "nobody"} {
 			a := s.get(t, tenant, path)
 			if a.status >= 500 || strings.Contains(a.body, "hidden") || strings.Contains(a.body, `"zeta"`) || strings.Contains(a.body, `"secret"`) {
 				t.Errorf("%q %s: %d %s", tenant, path, a.status, a.body)
 			}
+		}
+	}
+	for _, path := range []string{"service-map", "operations", "clock-offsets"} {
+		if a := s.get(t, "zeta", "/api/v1/"+path+"?start=2024-05-06T12:00:00Z&end=2024-05-06T13:00:00Z"); !strings.Contains(a.body, "hidden") {
+			t.Errorf("%s: %s", path, a.body)
 		}
 	}
 	if a := s.get(t, "zeta", "/api/traces/"+zeta); !strings.Contains(a.body, "hidden") {

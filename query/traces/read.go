@@ -16,11 +16,17 @@ import (
 // Trace reads a trace, nil where there is none. Hint is when its spans may have
 // happened, give or take the margin; nil is any time.
 func (r *Reader) Trace(ctx context.Context, id telemetry.TraceID, hint *Range) (*Trace, error) {
-	in := r.extent(id)
+	return r.trace(ctx, id, hint, All)
+}
+
+func (r *Reader) trace(ctx context.Context, id telemetry.TraceID, hint *Range, which Columns) (*Trace, error) {
+	// The row that an assembled trace has in the table traces says when it
+	// happened. To look that up costs as much as the filters of all days do.
+	in := Everything()
 	if hint != nil {
 		in = hint.Wider(r.store.cfg.Margin)
 	}
-	all, err := r.Traces(ctx, []telemetry.TraceID{id}, in, All)
+	all, err := r.Traces(ctx, []telemetry.TraceID{id}, in, which)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
@@ -32,7 +38,12 @@ const NotFound = "trace not found"
 
 // Found is Trace with the fault of a trace that is not there.
 func (r *Reader) Found(ctx context.Context, id telemetry.TraceID, hint *Range) (*Trace, error) {
-	t, err := r.Trace(ctx, id, hint)
+	return r.FoundWith(ctx, id, hint, All)
+}
+
+// FoundWith is Found with the parts of the spans that are asked for.
+func (r *Reader) FoundWith(ctx context.Context, id telemetry.TraceID, hint *Range, which Columns) (*Trace, error) {
+	t, err := r.trace(ctx, id, hint, which)
 	if err == nil && t == nil {
 		err = &Fault{Status: http.StatusNotFound, Message: NotFound}
 	}
@@ -55,10 +66,6 @@ func (r *Reader) ByTexts(ctx context.Context, texts []string) (ids []telemetry.T
 	found, err = r.Traces(ctx, ids, Everything(), All)
 	return ids, found, err
 }
-
-// extent is when a trace may have happened. It is where a table that has a row
-// for each trace will say so.
-func (r *Reader) extent(telemetry.TraceID) Range { return Everything() }
 
 // Traces reads the spans of traces that started in the range. The traces come in
 // the order of the ids, without those that have no span. Where there are more

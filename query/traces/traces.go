@@ -11,9 +11,11 @@ package traces
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/ClickHouse/ch-go/proto"
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,6 +67,17 @@ type Reader struct {
 	Rows, Bytes uint64
 	// Note says what of the answer is not complete, empty where it is.
 	Note string
+}
+
+// Remark adds to what is said of an answer that is not complete.
+func (r *Reader) Remark(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	switch {
+	case r.Note == "":
+		r.Note = text
+	case !strings.Contains(r.Note, text):
+		r.Note += "; " + text
+	}
 }
 
 // For returns a reader of a tenant's spans.

@@ -29,6 +29,8 @@ func TestAPIs(t *testing.T) {
 		"round trip": testRoundTrip, "ids": testIDs, "jaeger": testJaeger, "jaeger search": testJaegerSearch, "zipkin": testZipkin, "zipkin search": testZipkinSearch,
 		"tempo": testTempo, "tempo search": testTempoSearch, "names": testNames, "grafana": testGrafana, "hostile": testHostile, "plans": testPlans,
 		"windows": testWindows, "limits": testLimits, "dependencies": testDependencies, "large": testLarge, "injection": testInjection, "tenants": testTenants, "grpc": testGRPC,
+		"whole trace": testWholeTrace, "service map": testServiceMap, "operations": testOperations, "clock offsets": testClockOffsets, "business lines": testBusinessLines,
+		"counted dependencies": testCountedDependencies, "documented": testDocumented,
 	} {
 		t.Run(name, func(t *testing.T) { part(t, f) })
 	}

@@ -102,9 +102,12 @@ export function showComponents(components, listeners) {
 }
 
 export function showTables(tables, error) {
+  const empty = tables.filter((t) => t.rows === 0).length;
+  const rows = tables.filter((t) => t.rows > 0);
   table($("tables"),
     [{ title: "table" }, { title: "rows", number: true }, { title: "on disk", number: true }, { title: "a row", number: true }, { title: "parts", number: true }],
-    tables.map((t) => [t.name, short(t.rows), t.rows ? bytes(t.bytes) : "–", t.rows ? t.bytes_per_row < 1000 ? `${t.bytes_per_row.toFixed(1)} B` : bytes(t.bytes_per_row) : "–", t.parts]),
+    [...rows.map((t) => [t.name, short(t.rows), bytes(t.bytes), t.bytes_per_row < 1000 ? `${t.bytes_per_row.toFixed(1)} B` : bytes(t.bytes_per_row), t.parts]),
+      ...(empty && rows.length ? [[{ text: `and ${empty} empty ones`, class: "none" }, "", "", "", ""]] : [])],
     error ?? "not for this token");
 }
 

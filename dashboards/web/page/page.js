@@ -6,12 +6,13 @@ import { showComponents, showDisk, showLag, showLedger, showSignals, showTables 
 import { clock, rate } from "./format.js";
 import { showHosts } from "./hosts.js";
 import { NoAnswer, Refused, flow, ledger, setToken } from "./server.js";
-import { showServiceMap } from "./servicemap.js";
+import { showServiceMap, startServiceMap } from "./servicemap.js";
 import { startSQLBox } from "./sqlbox.js";
 import { startTrace } from "./trace.js";
 
 let ever = false; // whether anything has arrived, as far as this page knows
 let verifying = false;
+let traced = false; // whether there are spans
 let usable = false; // whether the service and ClickHouse answered the last time
 
 function state(text, kind) {
@@ -50,6 +51,7 @@ function showFlow(f) {
   const total = f.signals.reduce((sum, s) => sum + s.events_per_second, 0);
   const recent = f.signals.some((s) => s.history.some((n) => n > 0));
   ever ||= recent || f.tables.some((t) => t.rows > 0);
+  traced ||= f.tables.some((t) => t.name === "spans" && t.rows > 0);
   $("empty").hidden = ever || Boolean(f.errors.signals);
   if (!ever) showEmpty(f.listeners);
   document.title = total > 0 ? `${rate(total)}/s · Goshawk` : "Goshawk";
@@ -128,10 +130,11 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 startSQLBox();
 startTrace();
+startServiceMap();
 await pollFlow();
 every(1000, pollFlow);
 every(1000, async () => { if (usable && !verifying) showLedger(await ledger(false)); });
 every(2000, async () => { if (usable) await showLogs(); });
 every(5000, async () => { if (usable) await showSpans(); });
 every(10000, async () => { if (usable) await showHosts(); });
-every(20000, async () => { if (usable) await showServiceMap(); });
+every(10000, async () => { if (usable && traced) await showServiceMap(); });

@@ -55,9 +55,13 @@ export async function promql(query, minutes = 0) {
   return (await ask(path, { method: "POST", body: new URLSearchParams({ query, ...range }) })).data.data.result;
 }
 
-/** trace is a trace in the form of Jaeger's API. */
-export const trace = async (id) => (await ask(`/jaeger/api/traces/${encodeURIComponent(id)}`)).data.data[0];
+/** trace is a trace with its critical path and the attributes of its spans. */
+export const trace = async (id) => (await ask(`/api/v1/traces/${encodeURIComponent(id)}?full=1`)).data;
 
-/** dependencies are the calls between services over the last minutes. */
-export const dependencies = async (minutes) =>
-  (await ask(`/jaeger/api/dependencies?endTs=${Date.now()}&lookback=${minutes * 60000}`)).data.data;
+/** serviceMap is who called whom over the last minutes; compare is a duration such as 24h, or empty. */
+export const serviceMap = async (minutes, compare) =>
+  (await ask(`/api/v1/service-map?${new URLSearchParams({ start: `${minutes}m`, ...(compare ? { compare } : {}) })}`)).data;
+
+/** operations are rate, errors and durations of a service's operations over the last minutes. */
+export const operations = async (service, minutes) =>
+  (await ask(`/api/v1/operations?${new URLSearchParams({ service, start: `${minutes}m` })}`)).data;

@@ -1,6 +1,7 @@
-// One trace as a waterfall: a row for each span, under its parent.
+// One trace as a waterfall: a row for each span, under its parent, and whose time
+// its time is.
 
-import { $, el } from "./dom.js";
+import { $, el, table } from "./dom.js";
 import { clock, duration } from "./format.js";
 import { trace } from "./server.js";
 
@@ -14,59 +15,78 @@ export function traceLink(id) {
   return button;
 }
 
-/** inOrder lists spans below their parents, each with its depth. Those whose parent is missing stand as roots. */
+/** inOrder lists spans below their parents. */
 function inOrder(spans) {
-  const known = new Set(spans.map((s) => s.spanID));
   const children = new Map();
   const roots = [];
-  for (const s of [...spans].sort((a, b) => a.startTime - b.startTime)) {
-    const parent = s.references.find((r) => r.refType === "CHILD_OF")?.spanID;
-    if (parent && parent !== s.spanID && known.has(parent)) {
-      if (!children.has(parent)) children.set(parent, []);
-      children.get(parent).push(s);
-    } else roots.push(s);
-  }
+  spans.forEach((s, i) => {
+    const siblings = s.parent < 0 ? roots : (children.get(s.parent) ?? children.set(s.parent, []).get(s.parent));
+    siblings.push(i);
+  });
   const rows = [];
-  const seen = new Set();
-  const walk = (top) => {
-    const stack = [[top, 0]];
-    while (stack.length > 0) {
-      const [s, depth] = stack.pop();
-      if (seen.has(s)) continue;
-      seen.add(s);
-      rows.push([s, depth]);
-      for (const child of (children.get(s.spanID) ?? []).toReversed()) stack.push([child, depth + 1]);
-    }
-  };
-  roots.forEach(walk);
-  spans.forEach(walk); // what is left is in a cycle
+  const stack = roots.toReversed();
+  while (stack.length > 0) {
+    const i = stack.pop();
+    rows.push(spans[i]);
+    stack.push(...(children.get(i) ?? []).toReversed());
+  }
   return rows;
 }
 
-const tagOf = (span, key) => span.tags.find((t) => t.key === key)?.value;
-const failed = (span) => tagOf(span, "error") === true || tagOf(span, "otel.status_code") === "ERROR";
+const text = (value) => (typeof value === "object" ? JSON.stringify(value) : String(value));
 
-function details(span, process) {
-  const line = (t) => [el("dt", {}, t.key), el("dd", {}, String(t.value))];
-  const events = span.logs.flatMap((l) => line({
-    key: `+${duration((l.timestamp - span.startTime) * 1000)}`,
-    value: l.fields.map((f) => (f.key === "event" ? f.value : `${f.key}=${f.value}`)).join(" "),
-  }));
-  return el("dl", { class: "tags" }, ...span.tags.flatMap(line), ...events, ...process.tags.flatMap(line));
+function details(span) {
+  const lines = [];
+  const add = (key, value) => lines.push(el("dt", {}, key), el("dd", {}, text(value)));
+  add("kind", span.kind);
+  add("exclusive", duration(span.exclusive_ns));
+  if (span.on_critical_path) add("critical path", `${duration(span.critical_path_ns)}, ${(100 * span.critical_path_share).toFixed(1)} %`);
+  if (span.network_ns !== undefined) add("network", duration(span.network_ns));
+  if (span.status_message) add("status", span.status_message);
+  for (const [key, value] of Object.entries(span.attributes ?? {})) add(key, value);
+  for (const e of span.events ?? []) {
+    add(`+${duration((Date.parse(e.time) - Date.parse(span.start)) * 1e6)}`,
+      [e.name, ...Object.entries(e.attributes).map(([key, value]) => `${key}=${text(value)}`)].join(" "));
+  }
+  for (const l of span.links ?? []) add("link", `trace ${l.trace_id}`);
+  for (const [key, value] of Object.entries(span.resource ?? {})) add(key, value);
+  return el("dl", { class: "tags" }, ...lines);
 }
 
-function row(span, depth, processes, from, width) {
-  const process = processes[span.processID];
-  const bar = el("span", { class: failed(span) ? "bar bad" : "bar" });
-  bar.style.left = `${(100 * (span.startTime - from)) / width}%`;
-  bar.style.width = `${Math.min(100, (100 * Math.max(span.duration, 0)) / width)}%`;
-  const name = el("span", { class: "name" }, el("b", {}, process.serviceName), " ", span.operationName);
-  name.style.paddingLeft = `${Math.min(depth, 30) * 12}px`;
-  const summary = el("summary", {}, name, el("span", { class: "track" }, bar), el("span", { class: "took" }, duration(span.duration * 1000)));
+const failed = (span) => span.status === "error";
+
+function row(span, width) {
+  const bar = el("span", { class: ["bar", failed(span) ? "bad" : "", span.on_critical_path ? "critical" : ""].join(" ").trim() });
+  bar.style.left = `${(100 * span.offset_ns) / width}%`;
+  bar.style.width = `${Math.min(100, (100 * Math.max(span.duration_ns, 0)) / width)}%`;
+  const name = el("span", { class: "name" }, el("b", {}, span.service), " ", span.name);
+  name.style.paddingLeft = `${Math.min(span.level, 30) * 12}px`;
+  const summary = el("summary", {}, name, el("span", { class: "track" }, bar), el("span", { class: "took" }, duration(span.duration_ns)));
   const node = el("details", {}, summary);
   // Most spans are never opened.
-  node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(details(span, process)); });
+  node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(details(span)); });
   return node;
+}
+
+const share = (s) => `${(100 * s).toFixed(s < 0.1 ? 1 : 0)} %`;
+
+function showServices(found) {
+  table($("trace-services"), [{ title: "service" }, { title: "spans", number: true }, { title: "failed", number: true },
+    { title: "exclusive time", number: true }, { title: "on the critical path", number: true }, { title: "share", number: true }],
+  found.services.toSorted((a, b) => b.critical_path_ns - a.critical_path_ns || b.exclusive_ns - a.exclusive_ns)
+    .map((s) => [s.service, s.spans, s.errors || "", duration(s.exclusive_ns), duration(s.critical_path_ns), share(s.critical_path_share)]));
+}
+
+/** offsetText says by how much the clock of one host is ahead of another's. */
+function offsetText(o) {
+  if (o.known) return `${o.estimate_ns < 0 ? "−" : "+"}${duration(Math.abs(o.estimate_ns))} ± ${duration(o.uncertainty_ns)}`;
+  return { one_way: "unknown: calls go one way only", contradictory: "unknown: the clock was set, or drifts fast" }[o.state] ?? "unknown";
+}
+
+function showClocks(found) {
+  $("trace-clocks-part").hidden = found.hosts.length === 0;
+  table($("trace-clocks"), [{ title: "caller's host" }, { title: "callee's host" }, { title: "calls", number: true }, { title: "callee's clock is ahead by" }],
+    found.hosts.map((h) => [h.caller_host, h.callee_host, h.calls, offsetText(h.offset)]));
 }
 
 async function openTrace(id) {
@@ -76,19 +96,24 @@ async function openTrace(id) {
   $("trace-id").textContent = `· ${id}`;
   $("trace-text").textContent = "asking";
   $("trace-rows").replaceChildren();
+  $("trace-split").hidden = true;
   card.scrollIntoView({ block: "start" });
   try {
     const found = await trace(id);
-    const from = Math.min(...found.spans.map((s) => s.startTime));
-    const to = Math.max(...found.spans.map((s) => s.startTime + Math.max(s.duration, 0)));
     const rows = inOrder(found.spans);
-    const services = new Set(Object.values(found.processes).map((p) => p.serviceName));
-    const errors = found.spans.filter(failed).length;
+    const first = Math.min(0, ...rows.map((s) => s.offset_ns));
+    const width = Math.max(1, ...rows.map((s) => s.offset_ns - first + Math.max(s.duration_ns, 0)));
+    if (first < 0) for (const s of rows) s.offset_ns -= first;
+    const origin = found.error_origin;
     $("trace-text").textContent = [
-      `${clock(from / 1000)}`, duration((to - from) * 1000), `${rows.length} spans`, `${services.size} services`,
-      errors ? `${errors} failed` : "", rows.length > MOST ? `the first ${MOST} are shown` : "", ...(found.warnings ?? []),
+      clock(Date.parse(found.start)), duration(found.duration_ns), `${found.span_count} spans`, `${found.services.length} services`,
+      found.errors ? `${found.errors} failed${origin ? `, first in ${origin.service} ${origin.name}` : ""}` : "",
+      rows.length > MOST ? `the first ${MOST} are shown` : "", found.note,
     ].filter(Boolean).join(" · ");
-    $("trace-rows").replaceChildren(...rows.slice(0, MOST).map(([s, depth]) => row(s, depth, found.processes, from, Math.max(to - from, 1))));
+    $("trace-rows").replaceChildren(...rows.slice(0, MOST).map((s) => row(s, width)));
+    $("trace-split").hidden = false;
+    showServices(found);
+    showClocks(found);
   } catch (error) {
     $("trace-text").textContent = error.message;
   }
