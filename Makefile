@@ -38,7 +38,7 @@ engine: ## Fetch the embedded ClickHouse engine (npm, pinned by a lock file).
 	@deploy/clickhouse/fetch
 
 .PHONY: test
-test: engine kafka-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
+test: engine kafka-fetch javascript-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
 	@test/run
 
 .PHONY: check
@@ -72,10 +72,14 @@ chaos: build ## Kill processes N times (default 1000) under load and audit what 
 kafka-fetch:
 	@deploy/kafka/fetch || [[ "$${GOSHAWK_KAFKA:-}" != require ]]
 
+.PHONY: javascript-fetch
+javascript-fetch:
+	@test/interop/javascript/fetch
+
 .PHONY: kafka
 kafka: ## Start a real Apache Kafka broker (Java 17), data under deploy/kafka/data.
 	@deploy/kafka/run
 
 .PHONY: clean
 clean: ## Remove what was built and fetched; data stays.
-	@rm -rf bin .cache deploy/clickhouse/node_modules deploy/kafka/target
+	@rm -rf bin .cache deploy/clickhouse/node_modules deploy/kafka/target test/interop/javascript/node_modules

@@ -50,7 +50,7 @@ func testSDK(t *testing.T, c *cluster.Cluster) {
 			service := serviceName(t)
 			sent := emit(t, e, service)
 			await(t, "ClickHouse", sent, func() counts { return stored(t, c, service) })
-			together := fmt.Sprintf("SELECT count() FROM logs WHERE service = '%s' AND trace_id IN (SELECT trace_id FROM spans WHERE service = '%[1]s')", service)
+			together := fmt.Sprintf("SELECT count() FROM logs WHERE service = '%s' AND trace_id IN (SELECT trace_id FROM spans WHERE service = '%[1]s') AND "+sentLogs, service)
 			if n := query(t, c, together); n != fmt.Sprint(sent.logs) {
 				t.Errorf("%s of %d log records are found by the trace that they belong to", n, sent.logs)
 			}
