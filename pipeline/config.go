@@ -28,7 +28,7 @@ type StateConfig struct {
 
 // DefaultStateConfig reads a second's worth of busy traffic again after a restart.
 func DefaultStateConfig() StateConfig {
-	return StateConfig{IntervalBytes: 16 << 20, IntervalRatio: 10, ReplayRecords: 10_000, IdleAfter: 5 * time.Second}
+	return StateConfig{IntervalBytes: 16 << 20, IntervalRatio: 20, ReplayRecords: 10_000, IdleAfter: 5 * time.Second}
 }
 
 // The bounds keep a wrong unit from flooding partitions.

@@ -150,17 +150,17 @@ func (p *Processor) count(t *telemetry.Trace, tenant uint32, c *call) {
 	}
 	client, server := lasted(c.client), lasted(c.server)
 	if c.server != nil {
-		p.open.tally(e.server.add(server))
+		p.open.places += e.server.add(server)
 	}
 	if c.client != nil {
-		p.open.tally(e.client.add(client))
+		p.open.places += e.client.add(client)
 		e.slow.take(client, &t.TraceID)
 	} else if c.server != nil {
 		e.slow.take(server, &t.TraceID)
 	}
 	network := c.network()
 	if network {
-		p.open.tally(e.network.add(client - server))
+		p.open.places += e.network.add(client - server)
 	}
 	if p.metrics != nil {
 		p.metrics.count(e, t, c, &p.names)
@@ -181,11 +181,4 @@ func lasted(s *telemetry.TraceSpan) int64 {
 		return 0
 	}
 	return max(s.End-s.Start, 0)
-}
-
-// tally notes whether there is a bucket more.
-func (o *open) tally(fresh bool) {
-	if fresh {
-		o.buckets++
-	}
 }

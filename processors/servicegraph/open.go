@@ -68,8 +68,8 @@ type open struct {
 	operations map[edgeKey]int
 	// groups are in the order of their times, each of which is there once.
 	groups []group
-	// buckets is the number of buckets of all edges.
-	buckets int
+	// places is the room for buckets of all edges.
+	places int
 
 	// idleEdges and idleClocks are to be used again.
 	idleEdges  []*edge
@@ -77,8 +77,9 @@ type open struct {
 }
 
 const (
-	// bucketsPerEdge is how many buckets an edge may have on average.
-	bucketsPerEdge = 100
+	// placesPerEdge is how much room for buckets, of 4 bytes each, an edge may have
+	// on average.
+	placesPerEdge = 400
 	// maxIdle bounds the memory that waits to be used again.
 	maxIdle = 10_000
 	// step is what times of writing are multiples of, so that there are few.
@@ -93,7 +94,7 @@ func newOpen() open {
 func (o *open) count() int { return len(o.edges) + len(o.clocks) }
 
 // full reports whether something must be written early.
-func (o *open) full(most int) bool { return o.count() > most || o.buckets > most*bucketsPerEdge }
+func (o *open) full(most int) bool { return o.count() > most || o.places > most*placesPerEdge }
 
 // dueAt returns when to write what is about a time up to end: a delay after that,
 // or after now where it is over.
@@ -157,7 +158,7 @@ func (o *open) drop(e *edge) {
 			delete(o.operations, all)
 		}
 	}
-	o.buckets -= e.buckets()
+	o.places -= e.places()
 	if len(o.idleEdges) < maxIdle {
 		for _, l := range []*latency{&e.client, &e.server, &e.network} {
 			l.reset()
@@ -167,8 +168,9 @@ func (o *open) drop(e *edge) {
 	}
 }
 
-func (e *edge) buckets() int {
-	return len(e.client.indexes) + len(e.server.indexes) + len(e.network.indexes)
+// places is the room for buckets of the edge.
+func (e *edge) places() int {
+	return len(e.client.counts) + len(e.server.counts) + len(e.network.counts)
 }
 
 // flush writes the group that comes first, in an order that depends on nothing

@@ -154,9 +154,9 @@ func (p *Processor) used() []bool {
 // Held implements pipeline.Measured: the open edges and pairs of hosts with the
 // series of metrics, and the memory for them.
 func (p *Processor) Held() (items, bytes int64) {
-	const edgeBytes, clockBytes, bucketBytes = 500, 150, 32
+	const edgeBytes, clockBytes, placeBytes = 500, 150, 4
 	items = int64(p.open.count())
-	bytes = int64(len(p.open.edges))*edgeBytes + int64(len(p.open.clocks))*clockBytes + int64(p.open.buckets)*bucketBytes + p.names.bytes()
+	bytes = int64(len(p.open.edges))*edgeBytes + int64(len(p.open.clocks))*clockBytes + int64(p.open.places)*placeBytes + p.names.bytes()
 	if p.metrics != nil {
 		series, more := p.metrics.held()
 		items += series

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -103,10 +104,11 @@ func (w *writer) edge(e *edge) {
 	w.number(uint64(e.failedAt)) //nolint:gosec // not negative
 	for _, l := range []*latency{&e.client, &e.server, &e.network} {
 		w.signed(l.sum)
-		w.number(uint64(len(l.indexes)))
-		for i, index := range l.indexes {
-			w.signed(int64(index))
-			w.number(l.counts[i])
+		buckets := slices.Collect(l.buckets)
+		w.number(uint64(len(buckets)))
+		for _, bucket := range buckets {
+			w.signed(int64(bucket.Index))
+			w.number(bucket.Count)
 		}
 	}
 }
@@ -223,15 +225,20 @@ func (p *Processor) restoreEdge(r *reader, due int64) bool {
 		l.sum = r.Signed()
 		before := int64(math.MinInt64)
 		for range r.Count(2) {
-			index, count := r.Signed(), r.Number(math.MaxUint64)
-			if r.Bad || index <= before || index != int64(sketch.Zero) && index < -1 || index > int64(sketch.Index(math.MaxInt64)) {
+			index, count := r.Signed(), r.Number(math.MaxUint32)
+			if r.Bad || count == 0 || index <= before || index != int64(sketch.Zero) && index < -1 || index > int64(sketch.Index(math.MaxInt64)) {
 				return false
 			}
 			before = index
-			l.indexes, l.counts = append(l.indexes, int16(index)), append(l.counts, count)
+			if int16(index) == sketch.Zero {
+				l.zero = uint32(count)
+				continue
+			}
+			l.reach(int16(index))
+			l.counts[len(l.counts)-1] = uint32(count)
 		}
 	}
-	p.open.buckets += e.buckets()
+	p.open.places += e.places()
 	return !r.Bad
 }
 

@@ -190,7 +190,7 @@ func TestBucketBound(t *testing.T) {
 	var wide, narrow []record
 	for i := range 300 {
 		at := base + int64(i)*minute
-		client := second << (i % 5) * int64(100+i) / 100 / 20
+		client := millisecond << (i % 14) * int64(100+i) / 100
 		start := base + int64(i)*100*millisecond
 		wide = append(wide, record{received: start + client, spans: host(pairOf(uint32(i+1), "a", "b", "get", start, client, client/2))})
 		for _, after := range []int64{10, 30} {

@@ -30,6 +30,15 @@ func (a *assembler) begin(p *Processor, b *telemetry.Batch) {
 	a.round++
 }
 
+// room makes room for traces that are about to be closed: after a silence they may
+// be all that there are.
+func (a *assembler) room(traces, spans int) {
+	a.b.Traces = slices.Grow(a.b.Traces, traces)
+	a.b.TraceServices = slices.Grow(a.b.TraceServices, spans/2)
+	a.b.TracePath = slices.Grow(a.b.TracePath, spans)
+	a.b.TraceSpans = slices.Grow(a.b.TraceSpans, spans)
+}
+
 // end lets go of the batch.
 func (a *assembler) end() { a.b = nil }
 

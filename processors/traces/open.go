@@ -123,6 +123,18 @@ func (o *openTraces) remove(t uint32) {
 // oldest returns the trace that was touched least recently, 0 where there is none.
 func (o *openTraces) oldest() uint32 { return o.head }
 
+// idle counts the traces, and their spans, that were last touched before a time.
+func (o *openTraces) idle(before int64) (traces, spans int) {
+	for t := o.head; t != 0; {
+		e := o.at(t)
+		if e.touched >= before {
+			break
+		}
+		traces, spans, t = traces+1, spans+int(e.count), e.newer
+	}
+	return traces, spans
+}
+
 // touch notes that something came of a trace.
 func (o *openTraces) touch(t uint32, now int64) {
 	e := o.at(t)

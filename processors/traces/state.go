@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -17,10 +18,17 @@ import (
 // stateVersion is the first byte.
 const stateVersion = 2
 
+// About what a trace and a span take.
+const (
+	traceBytes = 30
+	spanBytes  = 32
+)
+
 var errState = errors.New("state of traces is damaged")
 
 // Snapshot implements pipeline.Stateful.
 func (p *Processor) Snapshot(dst []byte) []byte {
+	dst = slices.Grow(dst, p.open.count*traceBytes+p.held*spanBytes)
 	dst = append(dst, stateVersion)
 	dst = p.clock.Append(dst)
 	places := make([]uint32, len(p.names.all))

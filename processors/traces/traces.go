@@ -100,6 +100,7 @@ func (p *Processor) record(b *telemetry.Batch, record uint32, spans []telemetry.
 		p.close(t, telemetry.TraceLong)
 	}
 	p.overdue = p.overdue[:0]
+	p.assembler.room(p.open.idle(p.clock.Now - int64(p.cfg.Idle)))
 	for {
 		t := p.open.oldest()
 		if t == 0 || p.clock.Now-p.open.at(t).touched <= int64(p.cfg.Idle) {

@@ -26,7 +26,7 @@ func (w *walker) attributes(buf []byte, pos int, tag byte) int {
 		}
 		n := len(attrs)
 		if n == cap(attrs) {
-			attrs = slices.Grow(attrs, 1)
+			attrs = doubled(attrs)
 		}
 		a := &attrs[:n+1][n]
 		if !w.plain(buf[start:end], a) && !w.attribute(buf[:end], start, a) {
@@ -46,6 +46,10 @@ func (w *walker) attributes(buf []byte, pos int, tag byte) int {
 		pos++
 	}
 }
+
+// doubled makes room for as many elements again: blocks are large, and what
+// append adds to a large slice is a quarter, so that it would be copied often.
+func doubled[T any](s []T) []T { return slices.Grow(s, max(len(s), 64)) }
 
 // plain reads a KeyValue that is a key and a scalar and nothing else, in either
 // order: SDKs write the key first, the collector's pdata writes it last. It

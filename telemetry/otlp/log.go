@@ -16,6 +16,9 @@ const (
 func (w *walker) log(buf []byte, field, pos int) bool {
 	b := w.b
 	attrs := uint32(len(b.Attrs))
+	if len(b.Logs) == cap(b.Logs) {
+		b.Logs = doubled(b.Logs)
+	}
 	b.Logs = append(b.Logs, telemetry.Log{})
 	l := &b.Logs[len(b.Logs)-1]
 	w.why, w.count = problem{}, 0

@@ -148,6 +148,9 @@ func (w *walker) number(buf []byte, field, pos int) bool {
 		return false
 	}
 	if w.settle(field, len(buf)) {
+		if len(w.b.Numbers) == cap(w.b.Numbers) {
+			w.b.Numbers = doubled(w.b.Numbers)
+		}
 		w.b.Numbers = append(w.b.Numbers, n)
 	} else {
 		w.dropPoint(&p)

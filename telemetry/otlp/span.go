@@ -18,6 +18,9 @@ const (
 func (w *walker) span(buf []byte, field, pos int) bool {
 	b := w.b
 	attrs, events, links := uint32(len(b.Attrs)), uint32(len(b.Events)), uint32(len(b.Links))
+	if len(b.Spans) == cap(b.Spans) {
+		b.Spans = doubled(b.Spans)
+	}
 	b.Spans = append(b.Spans, telemetry.Span{})
 	s := &b.Spans[len(b.Spans)-1]
 	w.why, w.count = problem{}, 0
