@@ -216,7 +216,8 @@ func TestForeignRecords(t *testing.T) {
 			},
 			{
 				"idle with a value",
-				[]kafkago.Header{header(topic.HeaderIdle, []byte{1})}, foreign,
+				[]kafkago.Header{header(topic.HeaderIdle, []byte{1})},
+				foreign,
 			},
 			{"short id", []kafkago.Header{header(topic.HeaderTenant, []byte("acme")), header(topic.HeaderBatchID, id[:15])}, foreign},
 			{"long time", []kafkago.Header{header(topic.HeaderReceived, append(received, 0))}, foreign},

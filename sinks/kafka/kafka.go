@@ -102,16 +102,16 @@ func (s *Sink) prepare(ctx context.Context, b *telemetry.Batch) error {
 	s.records = s.records[:0]
 	for i := range b.Derived {
 		d := &b.Derived[i]
-		topic, n := s.topic(d.Signal), &partitions[d.Signal]
-		if *n == 0 {
+		topic := s.topic(d.Signal)
+		if partitions[d.Signal] == 0 {
 			found, err := s.producer.Partitions(ctx, topic)
 			if err != nil {
 				return err
 			}
-			*n = max(found, 1)
+			partitions[d.Signal] = max(found, 1)
 		}
 		s.records = append(s.records, Record{
-			Topic: topic, Partition: partition(d.Key, *n), Value: d.Value, Tenant: d.Tenant,
+			Topic: topic, Partition: partition(d.Key, partitions[d.Signal]), Value: d.Value, Tenant: d.Tenant,
 			BatchID: xxh3.HashString128(fmt.Sprintf("%s/%d", token, i)).Bytes(), Received: d.Time, Events: d.Events,
 		})
 	}

@@ -43,8 +43,10 @@ type Day struct {
 	sums Counts
 }
 
-// Runs returns how often the day was thinned, Probability the last run's.
-func (d *Day) Runs() uint32         { return d.last.run }
+// Runs returns how often the day was thinned.
+func (d *Day) Runs() uint32 { return d.last.run }
+
+// Probability returns that of the last run.
 func (d *Day) Probability() float64 { return d.last.rule.Probability }
 
 // Removed returns what all runs have deleted, or are deleting. Of days that are

@@ -105,11 +105,11 @@ func Quantile(q float64, buckets []Bucket) float64 {
 	}
 	rank := max(1, uint64(math.Ceil(q*float64(total))))
 	for i := range buckets {
-		if b := &buckets[i]; b.Count >= rank {
+		b := &buckets[i]
+		if b.Count >= rank {
 			return middle(b.Index)
-		} else {
-			rank -= b.Count
 		}
+		rank -= b.Count
 	}
 	return middle(buckets[len(buckets)-1].Index)
 }

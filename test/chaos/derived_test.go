@@ -32,8 +32,11 @@ func sameRows(t *testing.T, c *cluster.Cluster) {
 		err := cluster.Eventually(patience, func() error {
 			for _, way := range [...][2]string{{"goshawk", "calm"}, {"calm", "goshawk"}} {
 				text, err := one(rows(way[0], of.table, of.where) + " EXCEPT " + rows(way[1], of.table, of.where))
-				if err != nil || text != "" {
-					return fmt.Errorf("%v, in %s and not in %s:\n%.2000s", err, way[0], way[1], text)
+				if err != nil {
+					return err
+				}
+				if text != "" {
+					return fmt.Errorf("in %s and not in %s:\n%.2000s", way[0], way[1], text)
 				}
 			}
 			return nil
