@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -108,7 +106,7 @@ func newDeadletterReplay() *cobra.Command {
 				return err
 			}
 			defer producer.Close()
-			done, err := store.Replay(c.Context(), letterProducer{topic.NewProducer(client, producer)}, f, dryRun)
+			done, err := store.Replay(c.Context(), messageProducer{topic.NewProducer(client, producer)}, f, dryRun)
 			what := "replayed"
 			if dryRun {
 				what = "would replay"
@@ -121,26 +119,4 @@ func newDeadletterReplay() *cobra.Command {
 		})
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
 	return c
-}
-
-// letterProducer lets the dead letter sink write through the topics' producer.
-type letterProducer struct{ *topic.Producer }
-
-func (p letterProducer) Produce(ctx context.Context, records []deadletter.Record) error {
-	parts := make([]topic.Part, len(records))
-	for i, r := range records {
-		headers := make([]kafka.Header, len(r.Headers))
-		for j, h := range r.Headers {
-			headers[j] = kafka.Header{Key: h.Key, Value: h.Value}
-		}
-		parts[i] = topic.Part{
-			Topic: r.Topic, Partition: r.Partition, Value: r.Value, Tenant: r.Tenant, BatchID: r.BatchID,
-			Received: r.Received, Events: r.Events, Headers: headers,
-		}
-	}
-	err := p.Producer.Produce(ctx, parts)
-	if errors.Is(err, topic.ErrRefused) {
-		return fmt.Errorf("%w: %w", deadletter.ErrRefused, err)
-	}
-	return err
 }

@@ -187,8 +187,8 @@ func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn cl
 		return pipeline.NamedSink{Name: name, Sink: tracedSink{sink, o.Tracer, name}}
 	}
 	return []pipeline.NamedSink{
-		traced("deadletter", deadletter.New(letterProducer{producer}, s.Topics.DeadLetter, o.Log, m.letters)),
-		traced("kafka", kafkasink.New(derivedProducer{producer}, s.Topics.Of, o.Log, m.derived)),
+		traced("deadletter", deadletter.New(messageProducer{producer}, s.Topics.DeadLetter, o.Log, m.letters)),
+		traced("kafka", kafkasink.New(messageProducer{producer}, s.Topics.Of, o.Log, m.derived)),
 		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, m.stored).SharedBy(producer.Partitions)),
 	}
 }

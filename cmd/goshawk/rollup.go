@@ -52,31 +52,18 @@ rolled up; queries read the samples), expired (samples may be gone, so that it i
 		}
 		// What is done is printed; only what fails is logged.
 		log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-		job, closeAll, err := openRollup(s, log)
+		conn, columns, closeBoth, err := openBoth(s)
 		if err != nil {
 			return err
 		}
-		defer closeAll()
+		defer closeBoth()
+		job := newRollupJob(s, log, conn, columns, prometheus.NewRegistry())
 		if *list {
 			return listDays(c, job, only)
 		}
 		return rollUp(c, job, only)
 	}
 	return c
-}
-
-// openRollup makes a job with connections of its own.
-func openRollup(s Settings, log *slog.Logger) (*rollup.Job, func(), error) {
-	conn, err := clickhouse.Open(s.ClickHouse)
-	if err != nil {
-		return nil, nil, err
-	}
-	columns, err := clickhouse.OpenColumns(s.ClickHouse)
-	if err != nil {
-		_ = conn.Close() // nothing was sent
-		return nil, nil, err
-	}
-	return newRollupJob(s, log, conn, columns, prometheus.NewRegistry()), func() { columns.Close(); _ = conn.Close() }, nil
 }
 
 func newRollupJob(s Settings, log *slog.Logger, conn clickhouse.Conn, columns *clickhouse.Columns, reg prometheus.Registerer) *rollup.Job {

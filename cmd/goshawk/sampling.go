@@ -54,11 +54,12 @@ expired (expires before long, so that it is not thinned).`,
 		}
 		// What is done is printed; only what fails is logged.
 		log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-		job, closeAll, err := openSampling(s, log)
+		conn, columns, closeBoth, err := openBoth(s)
 		if err != nil {
 			return err
 		}
-		defer closeAll()
+		defer closeBoth()
+		job := newSamplingJob(s, log, conn, columns, prometheus.NewRegistry())
 		if *list {
 			return listSampled(c, job, only)
 		}
@@ -66,20 +67,6 @@ expired (expires before long, so that it is not thinned).`,
 		return sample(c, job, only)
 	}
 	return c
-}
-
-// openSampling makes a job with connections of its own.
-func openSampling(s Settings, log *slog.Logger) (*sampling.Job, func(), error) {
-	conn, err := clickhouse.Open(s.ClickHouse)
-	if err != nil {
-		return nil, nil, err
-	}
-	columns, err := clickhouse.OpenColumns(s.ClickHouse)
-	if err != nil {
-		_ = conn.Close() // nothing was sent
-		return nil, nil, err
-	}
-	return newSamplingJob(s, log, conn, columns, prometheus.NewRegistry()), func() { columns.Close(); _ = conn.Close() }, nil
 }
 
 func newSamplingJob(s Settings, log *slog.Logger, conn clickhouse.Conn, columns *clickhouse.Columns, reg prometheus.Registerer) *sampling.Job {

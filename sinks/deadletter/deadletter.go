@@ -34,53 +34,20 @@ const (
 // maxReason bounds the length of a reason in a header.
 const maxReason = 1024
 
-// Header is a header of a record.
-type Header struct {
-	Key   string
-	Value []byte
-}
-
-// Record is a record to produce.
-type Record struct {
-	Topic     string
-	Partition int32
-	Value     []byte
-	Tenant    string
-	// BatchID is the same whenever the record is produced again.
-	BatchID [16]byte
-	// Received is when the record was first received, Unix nanoseconds.
-	Received int64
-	Events   int64
-	Headers  []Header
-}
-
-// ErrRefused is what a Producer's error wraps when Kafka will never take the
-// records, because one is too large, for example.
-var ErrRefused = errors.New("record was refused")
-
-// Producer writes records to Kafka.
-type Producer interface {
-	// Partitions returns the number of partitions of a topic.
-	Partitions(ctx context.Context, topic string) (int, error)
-	// Produce returns nil when Kafka has acknowledged all records. It keeps
-	// nothing of them.
-	Produce(ctx context.Context, records []Record) error
-}
-
 // Sink publishes the rejects of every block to the dead letter topic, at least
 // once; who reads it tells repeats by their batch id.
 type Sink struct {
-	producer Producer
+	producer pipeline.Producer
 	topic    string
 	log      *slog.Logger
 	metrics  *Metrics
-	records  []Record
+	records  []pipeline.Message
 }
 
 var _ pipeline.Sink = (*Sink)(nil)
 
 // New makes the sink of one worker. Metrics are shared by all workers.
-func New(producer Producer, topic string, log *slog.Logger, metrics *Metrics) *Sink {
+func New(producer pipeline.Producer, topic string, log *slog.Logger, metrics *Metrics) *Sink {
 	return &Sink{producer: producer, topic: topic, log: log, metrics: metrics}
 }
 
@@ -116,13 +83,13 @@ func (s *Sink) Write(ctx context.Context, b *telemetry.Batch) error {
 
 // produce writes the records, one by one where they are refused together, and
 // returns the numbers of those that are refused by themselves.
-func produce(ctx context.Context, p Producer, records []Record) (refused []int, err error) {
+func produce(ctx context.Context, p pipeline.Producer, records []pipeline.Message) (refused []int, err error) {
 	err = p.Produce(ctx, records)
-	if !errors.Is(err, ErrRefused) {
+	if !errors.Is(err, pipeline.ErrRefused) {
 		return nil, err
 	}
 	for i := range records {
-		if err := p.Produce(ctx, records[i:i+1]); errors.Is(err, ErrRefused) {
+		if err := p.Produce(ctx, records[i:i+1]); errors.Is(err, pipeline.ErrRefused) {
 			refused = append(refused, i)
 		} else if err != nil {
 			return nil, err
@@ -131,19 +98,19 @@ func produce(ctx context.Context, p Producer, records []Record) (refused []int, 
 	return refused, nil
 }
 
-func (s *Sink) record(b *telemetry.Batch, position int) Record {
+func (s *Sink) record(b *telemetry.Batch, position int) pipeline.Message {
 	reject := &b.Rejects[position]
 	source := &b.Records[reject.Record]
-	return Record{
+	return pipeline.Message{
 		Topic: s.topic, Value: reject.Value, Tenant: source.Tenant, Received: source.ReceiveTime, Events: reject.Events,
 		BatchID: batchID("deadletter", b.Topic, b.Partition, source.Offset, uint32(position), source.ReceiveTime),
-		Headers: []Header{
-			{HeaderTopic, []byte(b.Topic)},
-			{HeaderPartition, strconv.AppendInt(nil, int64(b.Partition), 10)},
-			{HeaderOffset, strconv.AppendInt(nil, source.Offset, 10)},
-			{HeaderPosition, strconv.AppendInt(nil, int64(position), 10)},
-			{HeaderReasonCode, []byte(reject.ReasonCode)},
-			{HeaderReason, []byte(reject.Reason[:min(len(reject.Reason), maxReason)])},
+		Headers: []pipeline.Header{
+			{Key: HeaderTopic, Value: []byte(b.Topic)},
+			{Key: HeaderPartition, Value: strconv.AppendInt(nil, int64(b.Partition), 10)},
+			{Key: HeaderOffset, Value: strconv.AppendInt(nil, source.Offset, 10)},
+			{Key: HeaderPosition, Value: strconv.AppendInt(nil, int64(position), 10)},
+			{Key: HeaderReasonCode, Value: []byte(reject.ReasonCode)},
+			{Key: HeaderReason, Value: []byte(reject.Reason[:min(len(reject.Reason), maxReason)])},
 		},
 	}
 }

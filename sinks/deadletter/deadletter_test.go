@@ -17,6 +17,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine/enginetest"
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -29,7 +30,7 @@ func TestMain(m *testing.M) {
 // topics is a Producer that keeps what it gets, as Kafka would, and refuses
 // values that are too large.
 type topics struct {
-	records []Record
+	records []pipeline.Message
 	fail    error
 	limit   int
 	calls   int
@@ -37,14 +38,14 @@ type topics struct {
 
 func (p *topics) Partitions(context.Context, string) (int, error) { return 4, nil }
 
-func (p *topics) Produce(_ context.Context, records []Record) error {
+func (p *topics) Produce(_ context.Context, records []pipeline.Message) error {
 	p.calls++
 	if p.fail != nil {
 		return p.fail
 	}
 	for _, r := range records {
 		if p.limit > 0 && len(r.Value) > p.limit {
-			return fmt.Errorf("producing: %w", ErrRefused)
+			return fmt.Errorf("producing: %w", pipeline.ErrRefused)
 		}
 	}
 	for _, r := range records {
@@ -95,15 +96,15 @@ func TestSink(t *testing.T) {
 	}
 	got := p.records[0]
 	got.BatchID = [16]byte{}
-	want := Record{
+	want := pipeline.Message{
 		Topic: "dead", Partition: 2, Value: []byte("one"), Tenant: "zoo", Received: 1_790_000_000_000_000_001, Events: 3,
-		Headers: []Header{
-			{HeaderTopic, []byte("otlp_logs")},
-			{HeaderPartition, []byte("6")},
-			{HeaderOffset, []byte("11")},
-			{HeaderPosition, []byte("0")},
-			{HeaderReasonCode, []byte("time_too_old")},
-			{HeaderReason, []byte("time is too old")},
+		Headers: []pipeline.Header{
+			{Key: HeaderTopic, Value: []byte("otlp_logs")},
+			{Key: HeaderPartition, Value: []byte("6")},
+			{Key: HeaderOffset, Value: []byte("11")},
+			{Key: HeaderPosition, Value: []byte("0")},
+			{Key: HeaderReasonCode, Value: []byte("time_too_old")},
+			{Key: HeaderReason, Value: []byte("time is too old")},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

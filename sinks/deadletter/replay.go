@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/pipeline"
 )
 
 // Replay is what a replay did, or would do.
@@ -33,7 +35,7 @@ const (
 // back as a new dead letter. A replay that was interrupted is begun again: what
 // was produced but not marked is recognised by its batch id within the window of
 // the source. A dry run only counts.
-func (s *Store) Replay(ctx context.Context, p Producer, f Filter, dryRun bool) (Replay, error) {
+func (s *Store) Replay(ctx context.Context, p pipeline.Producer, f Filter, dryRun bool) (Replay, error) {
 	var done Replay
 	f.Pending = true
 	limit := f.Limit
@@ -70,18 +72,18 @@ func (s *Store) Replay(ctx context.Context, p Producer, f Filter, dryRun bool) (
 	}
 }
 
-func (s *Store) replay(ctx context.Context, p Producer, letters []Letter, dryRun bool, done *Replay) error {
+func (s *Store) replay(ctx context.Context, p pipeline.Producer, letters []Letter, dryRun bool, done *Replay) error {
 	refused := map[int]bool{}
 	now := time.Now()
 	if !dryRun {
-		records := make([]Record, len(letters))
+		records := make([]pipeline.Message, len(letters))
 		for i := range letters {
 			l := &letters[i]
 			partitions, err := p.Partitions(ctx, l.Topic)
 			if err != nil {
 				return err
 			}
-			records[i] = Record{
+			records[i] = pipeline.Message{
 				Topic: l.Topic, Partition: int32(l.Partition) % int32(max(partitions, 1)), Value: []byte(l.value), Tenant: l.Tenant,
 				BatchID:  batchID("replay", l.Topic, int32(l.Partition), int64(l.Offset), l.Position, l.Time.UnixNano()),
 				Received: now.UnixNano(), Events: int64(l.Events),

@@ -23,39 +23,13 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
-// Record is a record to produce.
-type Record struct {
-	Topic     string
-	Partition int32
-	Value     []byte
-	Tenant    string
-	// BatchID is the same whenever the record is produced again.
-	BatchID [16]byte
-	// Received is the record's receive time, Unix nanoseconds.
-	Received int64
-	Events   int64
-}
-
-// ErrRefused is what a Producer's error wraps when Kafka will never take some of
-// the records, because one is too large, for example.
-var ErrRefused = errors.New("record was refused")
-
-// Producer writes records to Kafka.
-type Producer interface {
-	// Partitions returns the number of partitions of a topic.
-	Partitions(ctx context.Context, topic string) (int, error)
-	// Produce returns nil when Kafka has acknowledged all records. It keeps
-	// nothing of them.
-	Produce(ctx context.Context, records []Record) error
-}
-
 // Sink produces the derived records of every block. It is used by one goroutine.
 type Sink struct {
-	producer Producer
+	producer pipeline.Producer
 	topic    func(telemetry.Signal) string
 	log      *slog.Logger
 	metrics  *Metrics
-	records  []Record
+	records  []pipeline.Message
 	warned   time.Time
 }
 
@@ -63,7 +37,7 @@ var _ pipeline.Sink = (*Sink)(nil)
 
 // New makes the sink of one worker. Topic returns the topic of a signal. Metrics
 // are shared by all workers.
-func New(producer Producer, topic func(telemetry.Signal) string, log *slog.Logger, metrics *Metrics) *Sink {
+func New(producer pipeline.Producer, topic func(telemetry.Signal) string, log *slog.Logger, metrics *Metrics) *Sink {
 	return &Sink{producer: producer, topic: topic, log: log, metrics: metrics}
 }
 
@@ -110,7 +84,7 @@ func (s *Sink) prepare(ctx context.Context, b *telemetry.Batch) error {
 			}
 			partitions[d.Signal] = max(found, 1)
 		}
-		s.records = append(s.records, Record{
+		s.records = append(s.records, pipeline.Message{
 			Topic: topic, Partition: partition(d.Key, partitions[d.Signal]), Value: d.Value, Tenant: d.Tenant,
 			BatchID: xxh3.HashString128(fmt.Sprintf("%s/%d", token, i)).Bytes(), Received: d.Time, Events: d.Events,
 		})
@@ -134,14 +108,14 @@ func partition(key string, partitions int) int32 {
 // produce produces records, in halves where they are refused together, so that
 // only those are left out that are refused by themselves. A record that is
 // produced twice on the way is a repeat.
-func (s *Sink) produce(ctx context.Context, records []Record) error {
+func (s *Sink) produce(ctx context.Context, records []pipeline.Message) error {
 	err := s.producer.Produce(ctx, records)
 	switch {
 	case err == nil:
 		for i := range records {
 			s.metrics.done(&records[i])
 		}
-	case !errors.Is(err, ErrRefused):
+	case !errors.Is(err, pipeline.ErrRefused):
 		return err
 	case len(records) > 1:
 		half := len(records) / 2
@@ -159,7 +133,7 @@ func (s *Sink) produce(ctx context.Context, records []Record) error {
 // refused.
 const warnEvery = 10 * time.Second
 
-func (s *Sink) refused(r *Record, err error) {
+func (s *Sink) refused(r *pipeline.Message, err error) {
 	s.metrics.refused.WithLabelValues(r.Topic).Add(float64(r.Events))
 	if now := time.Now(); now.Sub(s.warned) >= warnEvery {
 		s.warned = now

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
@@ -24,7 +25,7 @@ const partitions = 7
 // topics is a Producer that keeps what it gets, as Kafka would, and refuses
 // values that are too large, and too much at once.
 type topics struct {
-	records []Record
+	records []pipeline.Message
 	fail    error
 	limit   int
 	calls   int
@@ -32,13 +33,13 @@ type topics struct {
 
 func (p *topics) Partitions(context.Context, string) (int, error) { return partitions, p.fail }
 
-func (p *topics) Produce(_ context.Context, records []Record) error {
+func (p *topics) Produce(_ context.Context, records []pipeline.Message) error {
 	p.calls++
 	size := 0
 	for _, r := range records {
 		size += len(r.Value)
 		if p.limit > 0 && len(r.Value) > p.limit {
-			return fmt.Errorf("producing: %w", ErrRefused)
+			return fmt.Errorf("producing: %w", pipeline.ErrRefused)
 		}
 	}
 	switch {
@@ -82,7 +83,7 @@ func TestSink(t *testing.T) {
 			t.Fatalf("while Kafka fails with %v: %v", fail, err)
 		}
 	}
-	want := []Record{
+	want := []pipeline.Message{
 		{Topic: "topic_metrics", Value: []byte("one"), Tenant: "acme", Received: 1_790_000_000_000_000_000, Events: 1},
 		{Topic: "topic_logs", Value: []byte("two"), Tenant: "acme", Received: 1_790_000_000_000_000_001, Events: 2},
 	}

@@ -1,6 +1,10 @@
 package kafka
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/goshawk-observability/goshawk/pipeline"
+)
 
 // Metrics are what the sinks of a process say of themselves.
 type Metrics struct {
@@ -21,7 +25,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 }
 
-func (m *Metrics) done(r *Record) {
+func (m *Metrics) done(r *pipeline.Message) {
 	m.records.WithLabelValues(r.Topic).Inc()
 	m.events.WithLabelValues(r.Topic).Add(float64(r.Events))
 }

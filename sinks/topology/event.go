@@ -10,34 +10,10 @@ import (
 
 	"github.com/zeebo/xxh3"
 
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
-
-// Record is a record to produce: a request with one log record.
-type Record struct {
-	Topic     string
-	Partition int32
-	Value     []byte
-	Tenant    string
-	// BatchID is the same whenever the event is produced again.
-	BatchID [16]byte
-	// Received is when the event was made, Unix nanoseconds.
-	Received int64
-}
-
-// ErrRefused is what a Producer's error wraps when Kafka will never take the
-// records.
-var ErrRefused = errors.New("record was refused")
-
-// Producer writes records to Kafka.
-type Producer interface {
-	// Partitions returns the number of partitions of a topic.
-	Partitions(ctx context.Context, topic string) (int, error)
-	// Produce returns nil when Kafka has acknowledged all records. It keeps
-	// nothing of them.
-	Produce(ctx context.Context, records []Record) error
-}
 
 // scope is the instrumentation scope of events.
 const scope = "github.com/goshawk-observability/goshawk/sinks/topology"
@@ -53,18 +29,18 @@ func (j *Job) produce(ctx context.Context, t *tenant, changed []thing) error {
 		return fmt.Errorf("producing events: %w", err)
 	}
 	now := j.now().UnixNano()
-	records := make([]Record, len(changed))
+	records := make([]pipeline.Message, len(changed))
 	for i, th := range changed {
 		k := t.things[th]
 		resource := logwriter.Resource(logwriter.Attribute{Key: "service.name", Value: th.subject()})
-		records[i] = Record{
+		records[i] = pipeline.Message{
 			Topic: j.topic, Partition: int32(otlp.PartitionOfResource(resource, partitions)), //nolint:gosec // a partition
 			Value:  logwriter.Request(resource, scope, event(th, k, now)),
-			Tenant: t.name, BatchID: batchID(t.name, th, k), Received: now,
+			Tenant: t.name, BatchID: batchID(t.name, th, k), Received: now, Events: 1,
 		}
 	}
 	err = j.producer.Produce(ctx, records)
-	if !errors.Is(err, ErrRefused) {
+	if !errors.Is(err, pipeline.ErrRefused) {
 		if err != nil {
 			return fmt.Errorf("producing events: %w", err)
 		}
@@ -76,7 +52,7 @@ func (j *Job) produce(ctx context.Context, t *tenant, changed []thing) error {
 	for i, th := range changed {
 		err := j.producer.Produce(ctx, records[i:i+1])
 		switch {
-		case errors.Is(err, ErrRefused):
+		case errors.Is(err, pipeline.ErrRefused):
 			j.metrics.refused.Inc()
 			j.log.Warn("an event of the topology is lost: Kafka refused it", "tenant", t.name, "event", eventName(th, t.things[th]), "error", err)
 		case err != nil:

@@ -51,7 +51,7 @@ type producer struct {
 	fail, lost error
 }
 
-func (p *producer) Produce(ctx context.Context, records []Record) error {
+func (p *producer) Produce(ctx context.Context, records []pipeline.Message) error {
 	if p.fail != nil {
 		return p.fail
 	}

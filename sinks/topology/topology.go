@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -28,7 +29,7 @@ type Job struct {
 	cfg      Config
 	conn     clickhouse.Conn
 	dialect  tables.Dialect
-	producer Producer
+	producer pipeline.Producer
 	// topic is that of logs.
 	topic string
 	// kept returns for how many days the edges of a tenant are kept.
@@ -44,7 +45,7 @@ type Job struct {
 
 // New makes a job. The topic is that of logs; kept returns for how many days the
 // edges of a tenant are kept. Connection and producer are the caller's.
-func New(cfg Config, conn clickhouse.Conn, dialect tables.Dialect, producer Producer, topic string, kept func(tenant string) int, log *slog.Logger, metrics *Metrics) *Job {
+func New(cfg Config, conn clickhouse.Conn, dialect tables.Dialect, producer pipeline.Producer, topic string, kept func(tenant string) int, log *slog.Logger, metrics *Metrics) *Job {
 	return &Job{
 		cfg: cfg, conn: conn, dialect: dialect, producer: producer, topic: topic, kept: kept, log: log, metrics: metrics,
 		now: time.Now, step: func(string) error { return nil }, tenants: map[string]*tenant{},

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -190,7 +191,7 @@ func TestRefused(t *testing.T) {
 	f.calls(t, "a", 0, "web")
 	f.look(t, 0)
 	f.calls(t, "a", 1, "cart", "other")
-	f.producer.fail = ErrRefused
+	f.producer.fail = pipeline.ErrRefused
 	f.look(t, 1)
 	if got := testutil.ToFloat64(f.job.metrics.refused); got != 2 {
 		t.Errorf("%v events were refused", got)
