@@ -53,7 +53,7 @@ var scenarios = []scenario{
 	{"promql", "PromQL over 2,000 series of a day, goshawk and the Prometheus of this machine in turn", runPromQL},
 	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path, OTLP to ClickHouse, all processes", runLogPath},
-	{"spans", "whole span path, OTLP to ClickHouse with assembled traces, all processes", runSpanPath},
+	{"spans", "whole span path, OTLP to ClickHouse with traces, edges and RED, all processes", runSpanPath},
 	{"samples", "whole remote-write path, 20,000 series, 2,000 samples a request, all processes", runRemoteWritePath},
 	{"latency", "emit to queryable at 5,000 events/s", runLatency},
 	{"disk", "bytes a row in ClickHouse, generator's data", runDisk},
