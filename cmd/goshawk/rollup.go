@@ -30,35 +30,28 @@ rolled up; queries read the samples), expired (samples may be gone, so that it i
 		Example: "  goshawk rollup --list\n  goshawk rollup --day 2026-01-31 --tenant acme",
 		Args:    cobra.NoArgs,
 	}
-	path := configFlag(c)
-	day := c.Flags().String("day", "", "only this `day`, UTC, as 2026-01-31")
-	tenant := c.Flags().String("tenant", "", "only this tenant's")
-	list := c.Flags().Bool("list", false, "list the days with their state and compute nothing")
+	flags := newDayFlags(c, "list the days with their state and compute nothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		only := rollup.Selection{Tenant: *tenant, Now: true}
-		if *day != "" {
-			at, err := time.Parse(time.DateOnly, *day)
-			if err != nil || at.Unix() < 86400 {
-				return fmt.Errorf("--day: %q is no day as 2026-01-31", *day)
-			}
-			only.Day, only.Again = at.Unix()/86400, true
+		only := rollup.Selection{Tenant: *flags.tenant, Now: true}
+		day, err := flags.chosen()
+		if err != nil {
+			return err
 		}
-		s, err := loadSettings(*path)
+		only.Day, only.Again = day, day != 0
+		s, err := loadSettings(*flags.config)
 		if err != nil {
 			return err
 		}
 		if err := s.resolve(); err != nil {
 			return err
 		}
-		// What is done is printed; only what fails is logged.
-		log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 		conn, columns, closeBoth, err := openBoth(s)
 		if err != nil {
 			return err
 		}
 		defer closeBoth()
-		job := newRollupJob(s, log, conn, columns, prometheus.NewRegistry())
-		if *list {
+		job := newRollupJob(s, failuresOf(c), conn, columns, prometheus.NewRegistry())
+		if *flags.list {
 			return listDays(c, job, only)
 		}
 		return rollUp(c, job, only)
@@ -75,23 +68,18 @@ func rollUp(c *cobra.Command, job *rollup.Job, only rollup.Selection) error {
 	days := 0
 	err := job.Pass(c.Context(), only, func(r rollup.Result) {
 		days++
-		fmt.Fprintf(c.OutOrStdout(), "%s  %s  %d samples in %.1f s: %s\n", rollup.Date(r.Day), r.Tenant, r.Samples, r.Took.Seconds(), r.RowsText())
+		fmt.Fprintf(c.OutOrStdout(), "%s  %s  %d samples in %.1f s: %s\n", tables.Date(r.Day), r.Tenant, r.Samples, r.Took.Seconds(), r.RowsText())
 	})
 	if err != nil || days > 0 {
 		return err
 	}
-	if only.Day == 0 {
-		fmt.Fprintln(c.OutOrStdout(), "nothing is due")
-		return nil
-	}
-	found, err := job.Days(c.Context(), only)
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("there are no samples of %s", rollup.Date(only.Day))
-	}
-	return fmt.Errorf("%s cannot be rolled up: it is %s", rollup.Date(only.Day), found[0].State)
+	return nothingDone(c, only.Day, "samples", "cannot be rolled up", func() (string, error) {
+		found, err := job.Days(c.Context(), only)
+		if err != nil || len(found) == 0 {
+			return "", err
+		}
+		return found[0].State.String(), nil
+	})
 }
 
 func listDays(c *cobra.Command, job *rollup.Job, only rollup.Selection) error {
@@ -106,7 +94,7 @@ func listDays(c *cobra.Command, job *rollup.Job, only rollup.Selection) error {
 		if !d.Published.IsZero() {
 			published, samples = d.Published.UTC().Format(time.RFC3339), fmt.Sprint(d.Samples)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", rollup.Date(d.Day), d.Tenant, d.State, published, samples, d.RowsText())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", tables.Date(d.Day), d.Tenant, d.State, published, samples, d.RowsText())
 	}
 	return t.Flush()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"text/tabwriter"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
@@ -28,39 +27,32 @@ expired (expires before long, so that it is not thinned).`,
 		Example: "  goshawk sampling --dry-run\n  goshawk sampling --day 2026-01-31 --tenant acme\n  goshawk sampling --list",
 		Args:    cobra.NoArgs,
 	}
-	path := configFlag(c)
-	day := c.Flags().String("day", "", "only this `day`, UTC, as 2026-01-31")
-	tenant := c.Flags().String("tenant", "", "only this tenant's")
-	list := c.Flags().Bool("list", false, "list the days with their state and delete nothing")
+	flags := newDayFlags(c, "list the days with their state and delete nothing")
 	dry := c.Flags().Bool("dry-run", false, "say what would be deleted and delete nothing")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		only := sampling.Selection{Tenant: *tenant, DryRun: *dry}
-		if *day != "" {
-			at, err := time.Parse(time.DateOnly, *day)
-			if err != nil || at.Unix() < 86400 {
-				return fmt.Errorf("--day: %q is no day as 2026-01-31", *day)
-			}
-			only.Day, only.Again = at.Unix()/86400, true
-		}
-		s, err := loadSettings(*path)
+		only := sampling.Selection{Tenant: *flags.tenant, DryRun: *dry}
+		day, err := flags.chosen()
 		if err != nil {
 			return err
 		}
-		if !s.Sinks.Sampling.Enabled && !*list && !*dry {
+		only.Day, only.Again = day, day != 0
+		s, err := loadSettings(*flags.config)
+		if err != nil {
+			return err
+		}
+		if !s.Sinks.Sampling.Enabled && !*flags.list && !*dry {
 			return errors.New("sampling is off: set sinks.sampling.enabled, or use --dry-run to see what it would delete")
 		}
 		if err := s.resolve(); err != nil {
 			return err
 		}
-		// What is done is printed; only what fails is logged.
-		log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 		conn, columns, closeBoth, err := openBoth(s)
 		if err != nil {
 			return err
 		}
 		defer closeBoth()
-		job := newSamplingJob(s, log, conn, columns, prometheus.NewRegistry())
-		if *list {
+		job := newSamplingJob(s, failuresOf(c), conn, columns, prometheus.NewRegistry())
+		if *flags.list {
 			return listSampled(c, job, only)
 		}
 		only.Progress = func(text string) { fmt.Fprintln(c.ErrOrStderr(), text) }
@@ -86,7 +78,7 @@ func sample(c *cobra.Command, job *sampling.Job, only sampling.Selection) error 
 	}
 	err := job.Pass(c.Context(), only, func(r sampling.Result) {
 		days++
-		show(sampling.Date(r.Day)+"  "+r.Tenant, r.Counts)
+		show(tables.Date(r.Day)+"  "+r.Tenant, r.Counts)
 		total.Add(r.Counts)
 	})
 	if days > 1 {
@@ -95,18 +87,13 @@ func sample(c *cobra.Command, job *sampling.Job, only sampling.Selection) error 
 	if err != nil || days > 0 {
 		return err
 	}
-	if only.Day == 0 {
-		fmt.Fprintln(c.OutOrStdout(), "nothing is due")
-		return nil
-	}
-	found, err := job.Days(c.Context(), only)
-	if err != nil {
-		return err
-	}
-	if len(found) == 0 {
-		return fmt.Errorf("there are no spans of %s", sampling.Date(only.Day))
-	}
-	return fmt.Errorf("%s was not thinned: it is %s", sampling.Date(only.Day), found[0].State)
+	return nothingDone(c, only.Day, "spans", "was not thinned", func() (string, error) {
+		found, err := job.Days(c.Context(), only)
+		if err != nil || len(found) == 0 {
+			return "", err
+		}
+		return found[0].State.String(), nil
+	})
 }
 
 func listSampled(c *cobra.Command, job *sampling.Job, only sampling.Selection) error {
@@ -117,7 +104,7 @@ func listSampled(c *cobra.Command, job *sampling.Job, only sampling.Selection) e
 	t := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "day\ttenant\tstate\tprobability\truns\tspans\tdeleted\ttraces\tdeleted\tMB")
 	for _, d := range days {
-		fmt.Fprintf(t, "%s\t%s\t%s", sampling.Date(d.Day), d.Tenant, d.State)
+		fmt.Fprintf(t, "%s\t%s\t%s", tables.Date(d.Day), d.Tenant, d.State)
 		if n := d.Removed(); d.Runs() > 0 {
 			fmt.Fprintf(t, "\t%v\t%d\t%d\t%d\t%d\t%d\t%.1f", d.Probability(), d.Runs(), n.Spans, n.SpansRemoved, n.Traces, n.TracesRemoved, float64(n.BytesRemoved)/1e6)
 		}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,13 +21,9 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 // TestDocumented counts spans, stores the rows, and runs the queries that
 // docs/red-metrics.md shows: they say what the spans say.
 func TestDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../docs/red-metrics.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var queries []string
-	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		queries = append(queries, strings.ReplaceAll(block[1], "FROM operations_1m", "FROM goshawk.operations_1m"))
+	for _, block := range querytest.Documented(t, "../../docs/red-metrics.md") {
+		queries = append(queries, strings.ReplaceAll(block, "FROM operations_1m", "FROM goshawk.operations_1m"))
 	}
 	if len(queries) != 5 {
 		t.Fatalf("found %d queries", len(queries))

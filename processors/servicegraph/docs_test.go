@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -23,13 +21,9 @@ func TestMain(m *testing.M) { enginetest.Main(m) }
 // TestDocumented counts calls, stores the rows, and runs the queries that
 // docs/service-graph.md shows: they say what the calls say.
 func TestDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../docs/service-graph.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var queries []string
-	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		queries = append(queries, strings.NewReplacer("FROM edges_1m", "FROM goshawk.edges_1m", "FROM clock_offsets", "FROM goshawk.clock_offsets").Replace(block[1]))
+	for _, block := range querytest.Documented(t, "../../docs/service-graph.md") {
+		queries = append(queries, strings.NewReplacer("FROM edges_1m", "FROM goshawk.edges_1m", "FROM clock_offsets", "FROM goshawk.clock_offsets").Replace(block))
 	}
 	if len(queries) != 3 {
 		t.Fatalf("found %d queries", len(queries))

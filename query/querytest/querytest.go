@@ -7,6 +7,8 @@ package querytest
 import (
 	"context"
 	"fmt"
+	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -167,3 +169,19 @@ func (b Block) days() uint16 {
 }
 
 func (s *Store) table(name string) string { return tables.Dialect{Database: s.Database}.Table(name) }
+
+// Documented returns the SQL in a page of the documentation, block by block.
+func Documented(t testing.TB, file string) []string {
+	t.Helper()
+	text, err := os.ReadFile(file) //nolint:gosec // a test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, block := range sqlBlock.FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, block[1])
+	}
+	return blocks
+}
+
+var sqlBlock = regexp.MustCompile("(?s)```sql\n(.*?)```")

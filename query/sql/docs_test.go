@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/goshawk-observability/goshawk/query/querytest"
 	"github.com/goshawk-observability/goshawk/query/sql"
 )
 
@@ -15,17 +16,13 @@ import (
 // ClickHouse parse the statements that are for an operator.
 func TestDocumented(t *testing.T) {
 	f := newFront(t, nil)
-	text, err := os.ReadFile("../../docs/sql.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	page, err := os.ReadFile("../../dashboards/web/page/sqlbox.js")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var queries, statements []string
-	for _, block := range regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
-		for _, s := range strings.SplitAfter(block[1], ";\n") {
+	for _, block := range querytest.Documented(t, "../../docs/sql.md") {
+		for _, s := range strings.SplitAfter(block, ";\n") {
 			switch {
 			case strings.TrimSpace(s) == "":
 			case strings.Contains(s, "SELECT ON") || strings.HasPrefix(s, "CREATE") || strings.HasPrefix(s, "\nCREATE"):

@@ -65,7 +65,7 @@ func (j *Job) settle(ctx context.Context, s *survey) error {
 	failing := func(d *Day, err error) {
 		j.metrics.failures.Inc()
 		if failed == nil {
-			failed = fmt.Errorf("%s of tenant %s: %w", Date(d.Day), d.Tenant, err)
+			failed = fmt.Errorf("%s of tenant %s: %w", tables.Date(d.Day), d.Tenant, err)
 		}
 	}
 	var clean []*entry
@@ -161,7 +161,7 @@ func (j *Job) sweep(ctx context.Context, d *Day) error {
 			return fmt.Errorf("looking for superseded rows of %s: %w", r.Table, err)
 		}
 		for _, days := range kept {
-			partition := fmt.Sprintf("(%d, '%s')", days, Date(d.Day))
+			partition := fmt.Sprintf("(%d, '%s')", days, tables.Date(d.Day))
 			err := j.conn.Exec(ctx, "ALTER TABLE "+j.dialect.Local(r.Table)+j.dialect.OnCluster()+" DELETE IN PARTITION "+partition+" WHERE "+where+sync)
 			if err != nil {
 				return fmt.Errorf("deleting superseded rows of %s: %w", r.Table, err)
@@ -175,7 +175,7 @@ func (j *Job) sweep(ctx context.Context, d *Day) error {
 	if err != nil {
 		return fmt.Errorf("deleting superseded versions: %w", err)
 	}
-	j.log.Debug("superseded rollups deleted", "tenant", d.Tenant, "day", Date(d.Day), "versions", len(d.older))
+	j.log.Debug("superseded rollups deleted", "tenant", d.Tenant, "day", tables.Date(d.Day), "versions", len(d.older))
 	d.older = nil
 	return nil
 }

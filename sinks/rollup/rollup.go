@@ -106,9 +106,6 @@ type Result struct {
 // Rows is how many rows there are by the name of the resolution.
 type Rows map[string]uint64
 
-// Date is the day as text.
-func Date(day int64) string { return time.Unix(day*86400, 0).UTC().Format(time.DateOnly) }
-
 // Pass looks at every day once and computes those that need it, the newest
 // first. Done, which may be nil, is called after each. A day that fails does not
 // keep others from being computed; the first error is returned.
@@ -128,13 +125,13 @@ func (j *Job) Pass(ctx context.Context, only Selection, done func(Result)) error
 		}
 		if err != nil {
 			j.metrics.failures.Inc()
-			j.log.Warn("a day was not rolled up", "tenant", d.Tenant, "day", Date(d.Day), "error", err)
+			j.log.Warn("a day was not rolled up", "tenant", d.Tenant, "day", tables.Date(d.Day), "error", err)
 			if failed == nil {
-				failed = fmt.Errorf("rolling up %s of tenant %s: %w", Date(d.Day), d.Tenant, err)
+				failed = fmt.Errorf("rolling up %s of tenant %s: %w", tables.Date(d.Day), d.Tenant, err)
 			}
 			continue
 		}
-		j.log.Info("a day was rolled up", "tenant", d.Tenant, "day", Date(d.Day), "samples", result.Samples,
+		j.log.Info("a day was rolled up", "tenant", d.Tenant, "day", tables.Date(d.Day), "samples", result.Samples,
 			"rows", result.RowsText(), "seconds", result.Took.Seconds())
 		if done != nil {
 			done(result)

@@ -3,11 +3,11 @@ package rollup
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -159,68 +159,46 @@ func (s *Selection) condition(day string) (string, []any) {
 // offsets returns up to where the ledger is written. Partitions are written in
 // order, so everything before is there.
 func (j *Job) offsets(ctx context.Context) (tables.Offsets, error) {
-	rows, err := j.conn.Query(ctx, "SELECT kafka_partition, max(to_offset) FROM "+j.dialect.Table(tables.Ledger)+
-		" WHERE topic = ? GROUP BY kafka_partition", j.topic)
-	if err != nil {
-		return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	found := tables.Offsets{}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, j.conn, "reading the ledger's offsets", func(row clickhouse.Row) error {
 		var partition uint32
 		var offset uint64
-		if err := rows.Scan(&partition, &offset); err != nil {
-			return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
+		if err := row.Scan(&partition, &offset); err != nil {
+			return err
 		}
 		found[partition] = offset
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
-	}
-	return found, nil
+		return nil
+	}, "SELECT kafka_partition, max(to_offset) FROM "+j.dialect.Table(tables.Ledger)+
+		" WHERE topic = ? GROUP BY kafka_partition", j.topic)
+	return found, err
 }
 
 // sampled calls add for every day of a tenant that has samples.
 func (j *Job) sampled(ctx context.Context, only Selection, add func(tenant string, day int64)) error {
 	where, args := only.condition("toUInt16(day)")
-	rows, err := j.conn.Query(ctx, "SELECT toString(tenant) AS owner, toUInt16(day) AS number FROM "+j.dialect.Table(tables.Series)+
-		" WHERE kind IN ('gauge', 'sum') AND protocol IN ('otlp', 'remote_write') AND "+where+" GROUP BY owner, number", args...)
-	if err != nil {
-		return fmt.Errorf("reading which days have samples: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return clickhouse.Each(ctx, j.conn, "reading which days have samples", func(row clickhouse.Row) error {
 		var tenant string
 		var day uint16
-		if err := rows.Scan(&tenant, &day); err != nil {
-			return fmt.Errorf("reading which days have samples: %w", err)
+		if err := row.Scan(&tenant, &day); err != nil {
+			return err
 		}
 		add(tenant, int64(day))
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading which days have samples: %w", err)
-	}
-	return nil
+		return nil
+	}, "SELECT toString(tenant) AS owner, toUInt16(day) AS number FROM "+j.dialect.Table(tables.Series)+
+		" WHERE kind IN ('gauge', 'sum') AND protocol IN ('otlp', 'remote_write') AND "+where+" GROUP BY owner, number", args...)
 }
 
 // entries returns what the table rollups says, of each version the last.
 func (j *Job) entries(ctx context.Context, only Selection) ([]entry, error) {
 	where, args := only.condition("toUInt16(day)")
-	rows, err := j.conn.Query(ctx, `SELECT toString(tenant) AS owner, toUInt16(day) AS number, version,
-	(argMax((published, topic, partitions, offsets, samples, rows), checked) AS last).1, toString(last.2), last.3, last.4, last.5, last.6, max(checked)
-FROM `+j.dialect.Table(tables.Rollups)+` WHERE `+where+` GROUP BY owner, number, version`, args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading the books of rollups: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var all []entry
-	for rows.Next() {
+	err := clickhouse.Each(ctx, j.conn, "reading the books of rollups", func(row clickhouse.Row) error {
 		var e entry
 		var day uint16
 		var partitions []uint32
 		var ends []uint64
-		if err := rows.Scan(&e.tenant, &day, &e.version, &e.published, &e.topic, &partitions, &ends, &e.samples, (*map[string]uint64)(&e.rows), &e.checked); err != nil {
-			return nil, fmt.Errorf("reading the books of rollups: %w", err)
+		if err := row.Scan(&e.tenant, &day, &e.version, &e.published, &e.topic, &partitions, &ends, &e.samples, (*map[string]uint64)(&e.rows), &e.checked); err != nil {
+			return err
 		}
 		e.day, e.offsets = int64(day), tables.Offsets{}
 		if e.published.UnixNano() == 0 {
@@ -230,11 +208,11 @@ FROM `+j.dialect.Table(tables.Rollups)+` WHERE `+where+` GROUP BY owner, number,
 			e.offsets[partitions[i]] = ends[i]
 		}
 		all = append(all, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the books of rollups: %w", err)
-	}
-	return all, nil
+		return nil
+	}, `SELECT toString(tenant) AS owner, toUInt16(day) AS number, version,
+	(argMax((published, topic, partitions, offsets, samples, rows), checked) AS last).1, toString(last.2), last.3, last.4, last.5, last.6, max(checked)
+FROM `+j.dialect.Table(tables.Rollups)+` WHERE `+where+` GROUP BY owner, number, version`, args...)
+	return all, err
 }
 
 // touched finds the clean days that the ledger has later blocks of.
@@ -250,19 +228,13 @@ func (j *Job) touched(ctx context.Context, days []Day) error {
 	if from == nil {
 		return nil
 	}
-	rows, err := j.conn.Query(ctx, `SELECT toString(tenant) AS owner, kafka_partition, `+tables.RollupDay("min_time")+` AS first, `+tables.RollupDay("max_time")+` AS last, max(from_offset)
-FROM `+j.dialect.Table(tables.Ledger)+` WHERE topic = ? AND stored > 0 AND `+from.Beyond()+` GROUP BY owner, kafka_partition, first, last`, j.topic)
-	if err != nil {
-		return fmt.Errorf("reading what came late: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return clickhouse.Each(ctx, j.conn, "reading what came late", func(row clickhouse.Row) error {
 		var tenant string
 		var partition uint32
 		var first, last int64
 		var offset uint64
-		if err := rows.Scan(&tenant, &partition, &first, &last, &offset); err != nil {
-			return fmt.Errorf("reading what came late: %w", err)
+		if err := row.Scan(&tenant, &partition, &first, &last, &offset); err != nil {
+			return err
 		}
 		for _, i := range byTenant[tenant] {
 			d := &days[i]
@@ -270,9 +242,7 @@ FROM `+j.dialect.Table(tables.Ledger)+` WHERE topic = ? AND stored > 0 AND `+fro
 				d.State, d.late = Late, true
 			}
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading what came late: %w", err)
-	}
-	return nil
+		return nil
+	}, `SELECT toString(tenant) AS owner, kafka_partition, `+tables.RollupDay("min_time")+` AS first, `+tables.RollupDay("max_time")+` AS last, max(from_offset)
+FROM `+j.dialect.Table(tables.Ledger)+` WHERE topic = ? AND stored > 0 AND `+from.Beyond()+` GROUP BY owner, kafka_partition, first, last`, j.topic)
 }

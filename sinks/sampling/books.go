@@ -39,18 +39,8 @@ type operation struct {
 
 // entries returns the runs of all days, those of a day in order.
 func (j *Job) entries(ctx context.Context) ([]entry, error) {
-	rows, err := j.conn.Query(ctx, `SELECT toString(tenant) AS owner, toUInt16(day) AS number, run,
-	(argMax((plan, state = 'done', probability, slow_quantile, slow.service, slow.name, slow.duration_ns, topic, partitions, offsets,
-		kept, spans, spans_removed, traces, traces_removed, bytes_removed, retention_days), (state, checked)) AS last).1,
-	toUInt8(last.2), last.3, last.4, CAST(last.5, 'Array(String)'), CAST(last.6, 'Array(String)'), last.7, toString(last.8), last.9, last.10,
-	last.11, last.12, last.13, last.14, last.15, last.16, last.17, max(checked)
-FROM `+j.dialect.Table(tables.Sampling)+` GROUP BY owner, number, run ORDER BY owner, number, run`)
-	if err != nil {
-		return nil, fmt.Errorf("reading the books of sampling: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	var all []entry
-	for rows.Next() {
+	err := clickhouse.Each(ctx, j.conn, "reading the books of sampling", func(row clickhouse.Row) error {
 		var e entry
 		var day uint16
 		var done uint8
@@ -58,9 +48,9 @@ FROM `+j.dialect.Table(tables.Sampling)+` GROUP BY owner, number, run ORDER BY o
 		var durations []int64
 		var partitions []uint32
 		var offsets []uint64
-		if err := rows.Scan(&e.tenant, &day, &e.run, &e.plan, &done, &e.rule.Probability, &e.rule.SlowQuantile, &services, &names, &durations,
+		if err := row.Scan(&e.tenant, &day, &e.run, &e.plan, &done, &e.rule.Probability, &e.rule.SlowQuantile, &services, &names, &durations,
 			&e.topic, &partitions, &offsets, &e.kept, &e.Spans, &e.SpansRemoved, &e.Traces, &e.TracesRemoved, &e.BytesRemoved, &e.retention, &e.checked); err != nil {
-			return nil, fmt.Errorf("reading the books of sampling: %w", err)
+			return err
 		}
 		e.day, e.done, e.offsets = int64(day), done == 1, tables.Offsets{}
 		for i := range durations {
@@ -70,11 +60,14 @@ FROM `+j.dialect.Table(tables.Sampling)+` GROUP BY owner, number, run ORDER BY o
 			e.offsets[partitions[i]] = offsets[i]
 		}
 		all = append(all, e)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the books of sampling: %w", err)
-	}
-	return all, nil
+		return nil
+	}, `SELECT toString(tenant) AS owner, toUInt16(day) AS number, run,
+	(argMax((plan, state = 'done', probability, slow_quantile, slow.service, slow.name, slow.duration_ns, topic, partitions, offsets,
+		kept, spans, spans_removed, traces, traces_removed, bytes_removed, retention_days), (state, checked)) AS last).1,
+	toUInt8(last.2), last.3, last.4, CAST(last.5, 'Array(String)'), CAST(last.6, 'Array(String)'), last.7, toString(last.8), last.9, last.10,
+	last.11, last.12, last.13, last.14, last.15, last.16, last.17, max(checked)
+FROM `+j.dialect.Table(tables.Sampling)+` GROUP BY owner, number, run ORDER BY owner, number, run`)
+	return all, err
 }
 
 // errOvertaken says that another job was at the same day. The next pass goes on
@@ -89,7 +82,7 @@ func (j *Job) begin(ctx context.Context, e *entry) (*entry, error) {
 		return nil, err
 	}
 	e.checked = j.now()
-	token := fmt.Sprintf("sampling/%s/%s/%d", e.tenant, Date(e.day), e.run)
+	token := fmt.Sprintf("sampling/%s/%s/%d", e.tenant, tables.Date(e.day), e.run)
 	if err := j.write(ctx, e, "insert_deduplicate", "1", "insert_deduplication_token", token); err != nil {
 		return nil, err
 	}
@@ -105,7 +98,7 @@ func (j *Job) begin(ctx context.Context, e *entry) (*entry, error) {
 			return &all[i], j.step("begun")
 		}
 	}
-	return nil, fmt.Errorf("%w: run %d of %s is not in the books", errOvertaken, e.run, Date(e.day))
+	return nil, fmt.Errorf("%w: run %d of %s is not in the books", errOvertaken, e.run, tables.Date(e.day))
 }
 
 // finish notes that everything is deleted.

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -84,25 +85,17 @@ func (j *Job) measure(ctx context.Context, e *entry) error {
 // learn finds above which durations traces are slow, by what the day has of each
 // operation. An operation without a trace above is left out.
 func (j *Job) learn(ctx context.Context, e *entry) error {
-	rows, err := j.conn.Query(ctx, fmt.Sprintf(`SELECT service, name, quantileExact(%s)(duration) AS threshold
+	return clickhouse.Each(ctx, j.conn, "finding what is slow", func(row clickhouse.Row) error {
+		var o operation
+		if err := row.Scan(&o.service, &o.name, &o.nanoseconds); err != nil {
+			return err
+		}
+		e.slow = append(e.slow, o)
+		return nil
+	}, fmt.Sprintf(`SELECT service, name, quantileExact(%s)(duration) AS threshold
 FROM (%s HAVING began >= %s AND began < %s)
 GROUP BY service, name HAVING threshold < max(duration) ORDER BY count() DESC, service, name LIMIT %d%s`,
 		decimal(e.rule.SlowQuantile), j.assembled(e), moment(e.day), moment(e.day+1), maxOperations, scanning))
-	if err != nil {
-		return fmt.Errorf("finding what is slow: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		var o operation
-		if err := rows.Scan(&o.service, &o.name, &o.nanoseconds); err != nil {
-			return fmt.Errorf("finding what is slow: %w", err)
-		}
-		e.slow = append(e.slow, o)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("finding what is slow: %w", err)
-	}
-	return nil
 }
 
 // assembled is the query of the traces that have a row on the day or on one next
@@ -239,7 +232,7 @@ func (j *Job) size(ctx context.Context, table string, day int64) (float64, error
 	}
 	var bytes, rows uint64
 	err := j.row(ctx, "SELECT sum(bytes_on_disk), sum(rows) FROM "+parts+" WHERE active AND "+j.here(table)+
-		" AND endsWith(partition, "+tables.QuoteText("'"+Date(day)+"')")+")", &bytes, &rows)
+		" AND endsWith(partition, "+tables.QuoteText("'"+tables.Date(day)+"')")+")", &bytes, &rows)
 	if err != nil {
 		return 0, fmt.Errorf("measuring %s: %w", table, err)
 	}
@@ -267,7 +260,7 @@ func (j *Job) unmoved(ctx context.Context, s *survey, d *Day) error {
 			known = k.last
 		}
 		if last.run != known.run || last.done != known.done {
-			return fmt.Errorf("%w: %s", errOvertaken, Date(day))
+			return fmt.Errorf("%w: %s", errOvertaken, tables.Date(day))
 		}
 	}
 	return nil

@@ -125,9 +125,6 @@ func (c *Counts) Add(o Counts) {
 	c.BytesRemoved += o.BytesRemoved
 }
 
-// Date is the day as text.
-func Date(day int64) string { return time.Unix(day*86400, 0).UTC().Format(time.DateOnly) }
-
 // Pass looks at every day once, the oldest first, and thins those that are due
 // or were begun. Done, which may be nil, is called after each. A day that fails
 // does not keep others from being thinned; the first error is returned.
@@ -148,9 +145,9 @@ func (j *Job) Pass(ctx context.Context, only Selection, done func(Result)) error
 		}
 		if err != nil {
 			j.metrics.failures.Inc()
-			j.log.Warn("a day was not thinned", "day", Date(day), "error", err)
+			j.log.Warn("a day was not thinned", "day", tables.Date(day), "error", err)
 			if failed == nil {
-				failed = fmt.Errorf("sampling %s: %w", Date(day), err)
+				failed = fmt.Errorf("sampling %s: %w", tables.Date(day), err)
 			}
 		}
 	}
@@ -169,7 +166,7 @@ func (j *Job) day(ctx context.Context, s *survey, day int64, only *Selection, do
 			continue
 		}
 		if j.due(s, d, only) {
-			only.progress("%s of %s: planning", Date(day), d.Tenant)
+			only.progress("%s of %s: planning", tables.Date(day), d.Tenant)
 			e, err := j.plan(ctx, s, d, only)
 			if err != nil {
 				if failed == nil {
@@ -205,7 +202,7 @@ func (j *Job) day(ctx context.Context, s *survey, day int64, only *Selection, do
 		j.metrics.removed.WithLabelValues(tables.Spans).Add(float64(c.SpansRemoved))
 		j.metrics.removed.WithLabelValues(tables.Traces).Add(float64(c.TracesRemoved))
 		j.metrics.bytes.Add(float64(c.BytesRemoved))
-		j.log.Info("a day was thinned", "tenant", d.Tenant, "day", Date(day), "probability", d.last.rule.Probability,
+		j.log.Info("a day was thinned", "tenant", d.Tenant, "day", tables.Date(day), "probability", d.last.rule.Probability,
 			"spans", c.Spans, "spans_removed", c.SpansRemoved, "traces", c.Traces, "traces_removed", c.TracesRemoved)
 		done(Result{d.Tenant, day, c})
 	}

@@ -3,10 +3,10 @@ package sampling
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -172,50 +172,35 @@ func (s *survey) get(tenant string, day int64) *Day {
 // is there and is never written again: a block is committed before the next one
 // is written.
 func (j *Job) offsets(ctx context.Context) (tables.Offsets, error) {
-	rows, err := j.conn.Query(ctx, "SELECT kafka_partition, max(from_offset) FROM "+j.dialect.Table(tables.Ledger)+
-		" WHERE topic = "+tables.QuoteText(j.topic)+" GROUP BY kafka_partition")
-	if err != nil {
-		return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	found := tables.Offsets{}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, j.conn, "reading the ledger's offsets", func(row clickhouse.Row) error {
 		var partition uint32
 		var offset uint64
-		if err := rows.Scan(&partition, &offset); err != nil {
-			return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
+		if err := row.Scan(&partition, &offset); err != nil {
+			return err
 		}
 		found[partition] = offset
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the ledger's offsets: %w", err)
-	}
-	return found, nil
+		return nil
+	}, "SELECT kafka_partition, max(from_offset) FROM "+j.dialect.Table(tables.Ledger)+
+		" WHERE topic = "+tables.QuoteText(j.topic)+" GROUP BY kafka_partition")
+	return found, err
 }
 
 // stored calls add for every day of a tenant that the ledger has blocks of, and
 // for those in between: a block says when its first and its last span began.
 func (j *Job) stored(ctx context.Context, add func(tenant string, day int64)) error {
-	rows, err := j.conn.Query(ctx, "SELECT toString(tenant) AS owner, toUInt16(toDate(min_time, 'UTC')) AS first, toUInt16(toDate(max_time, 'UTC')) AS last FROM "+
-		j.dialect.Table(tables.Ledger)+" WHERE topic = "+tables.QuoteText(j.topic)+" AND stored > 0 GROUP BY owner, first, last")
-	if err != nil {
-		return fmt.Errorf("reading which days have spans: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	today := j.now().Unix() / 86400
-	for rows.Next() {
+	return clickhouse.Each(ctx, j.conn, "reading which days have spans", func(row clickhouse.Row) error {
 		var tenant string
 		var first, last uint16
-		if err := rows.Scan(&tenant, &first, &last); err != nil {
-			return fmt.Errorf("reading which days have spans: %w", err)
+		if err := row.Scan(&tenant, &first, &last); err != nil {
+			return err
 		}
 		oldest := today - int64(j.kept(tenant))
 		for day := max(int64(first), oldest); day <= min(int64(last), today); day++ {
 			add(tenant, day)
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading which days have spans: %w", err)
-	}
-	return nil
+		return nil
+	}, "SELECT toString(tenant) AS owner, toUInt16(toDate(min_time, 'UTC')) AS first, toUInt16(toDate(max_time, 'UTC')) AS last FROM "+
+		j.dialect.Table(tables.Ledger)+" WHERE topic = "+tables.QuoteText(j.topic)+" AND stored > 0 GROUP BY owner, first, last")
 }

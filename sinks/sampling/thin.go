@@ -125,7 +125,7 @@ func (j *Job) rewrite(ctx context.Context, table string, day int64, work []*task
 	if err := j.step("delete"); err != nil {
 		return err
 	}
-	only.progress("%s: writing the table %s anew", Date(day), table)
+	only.progress("%s: writing the table %s anew", tables.Date(day), table)
 	settings := []string{"mutations_sync", "0"}
 	if j.dialect.Cluster != "" {
 		// Every replica finds the same: the plan does not change any more.
@@ -160,7 +160,7 @@ func (j *Job) partitionsOf(ctx context.Context, table string, day int64, work []
 		return nil, fmt.Errorf("looking for the partitions of %s: %w", table, err)
 	}
 	for _, days := range retentions {
-		all = append(all, fmt.Sprintf("(%d, '%s')", days, Date(day)))
+		all = append(all, fmt.Sprintf("(%d, '%s')", days, tables.Date(day)))
 	}
 	return all, nil
 }

@@ -11,37 +11,30 @@ import (
 
 // load returns what the books know of a tenant.
 func (j *Job) load(ctx context.Context, name string) (*tenant, error) {
-	rows, err := j.conn.Query(ctx, `SELECT toInt8(thing), toString(service), toString(version), toString(callee), toInt8(kind),
-	(argMax((state, first_seen, last_seen, changed, announced, trace_id), revision) AS newest).1 = 'vanished',
-	toUnixTimestamp(newest.2), toUnixTimestamp(newest.3), toUnixTimestamp(newest.4), newest.5, toString(newest.6)
-FROM `+j.dialect.Table(tables.Topology)+` WHERE tenant = {tenant:String} GROUP BY thing, service, version, callee, kind SETTINGS log_queries = 0`,
-		clickhouse.Named("tenant", name))
-	if err != nil {
-		return nil, fmt.Errorf("reading the books of the topology: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	t := &tenant{name: name, things: map[thing]*known{}}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, j.conn, "reading the books of the topology", func(row clickhouse.Row) error {
 		var th thing
 		var k known
 		var of, called int8
 		var first, last, changed uint32
 		var gone uint8
 		var trace string
-		err := rows.Scan(&of, &th.service, &th.version, &th.callee, &called, &gone, &first, &last, &changed, &k.announced, &trace)
+		err := row.Scan(&of, &th.service, &th.version, &th.callee, &called, &gone, &first, &last, &changed, &k.announced, &trace)
 		if err != nil {
-			return nil, fmt.Errorf("reading the books of the topology: %w", err)
+			return err
 		}
 		th.kind, th.edge = kind(of), telemetry.EdgeKind(called) //nolint:gosec // not negative
 		k.first, k.last, k.changed, k.gone = minute(first/60), minute(last/60), minute(changed/60), gone != 0
 		k.written = k.last
 		copy(k.trace[:], trace)
 		t.things[th] = &k
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the books of the topology: %w", err)
-	}
-	return t, nil
+		return nil
+	}, `SELECT toInt8(thing), toString(service), toString(version), toString(callee), toInt8(kind),
+	(argMax((state, first_seen, last_seen, changed, announced, trace_id), revision) AS newest).1 = 'vanished',
+	toUnixTimestamp(newest.2), toUnixTimestamp(newest.3), toUnixTimestamp(newest.4), newest.5, toString(newest.6)
+FROM `+j.dialect.Table(tables.Topology)+` WHERE tenant = {tenant:String} GROUP BY thing, service, version, callee, kind SETTINGS log_queries = 0`,
+		clickhouse.Named("tenant", name))
+	return t, err
 }
 
 // write writes what is known of things into the books.

@@ -24,28 +24,21 @@ func (j *Job) active(ctx context.Context) (map[string]activity, error) {
 		return nil, fmt.Errorf("looking for what is new: %w", err)
 	}
 	from := int64(newest) - 60*int64(j.cfg.vanishAfter()+j.cfg.lateness())
-	rows, err := j.conn.Query(ctx, "SELECT toString(tenant) AS owner, toUnixTimestamp(max(time)), count() FROM "+
-		both("tenant, time", "time > toDateTime({from:Int64}) AND time <= toDateTime({now:Int64})")+" GROUP BY owner SETTINGS log_queries = 0",
-		now, clickhouse.Named("from", fmt.Sprint(max(from, 0))))
-	if err != nil {
-		return nil, fmt.Errorf("looking for what is new: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	active := map[string]activity{}
-	for rows.Next() {
+	err = clickhouse.Each(ctx, j.conn, "looking for what is new", func(row clickhouse.Row) error {
 		var name string
 		var last uint32
 		var a activity
-		if err := rows.Scan(&name, &last, &a.rows); err != nil {
-			return nil, fmt.Errorf("looking for what is new: %w", err)
+		if err := row.Scan(&name, &last, &a.rows); err != nil {
+			return err
 		}
 		a.newest = minute(last / 60)
 		active[name] = a
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("looking for what is new: %w", err)
-	}
-	return active, nil
+		return nil
+	}, "SELECT toString(tenant) AS owner, toUnixTimestamp(max(time)), count() FROM "+
+		both("tenant, time", "time > toDateTime({from:Int64}) AND time <= toDateTime({now:Int64})")+" GROUP BY owner SETTINGS log_queries = 0",
+		now, clickhouse.Named("from", fmt.Sprint(max(from, 0))))
+	return active, err
 }
 
 // sights returns what of a tenant was seen in the minutes (from, to]. What is far
@@ -78,28 +71,20 @@ func (j *Job) sights(ctx context.Context, tenant string, from, to minute) (map[t
 
 // seen calls add for each of the names, two texts and a number, that a table has.
 func (j *Job) seen(ctx context.Context, table, names, tenant string, from, to minute, add func(a, b string, n int8, s sight)) error {
-	rows, err := j.conn.Query(ctx, `SELECT `+names+`, toUnixTimestamp(min(time)), toUnixTimestamp(max(time)),
-	toString(argMaxIf(slow_trace_id, time, slow_trace_id != toFixedString('', 16)))
-FROM `+j.dialect.Table(table)+` WHERE tenant = {tenant:String} AND time > toDateTime({from:Int64}) AND time <= toDateTime({to:Int64})
-GROUP BY 1, 2, 3 SETTINGS log_queries = 0, group_by_overflow_mode = 'any', max_rows_to_group_by = `+fmt.Sprint(2*j.cfg.MaxThings+1000),
-		clickhouse.Named("tenant", tenant), clickhouse.Named("from", fmt.Sprint(int64(from)*60)), clickhouse.Named("to", fmt.Sprint(int64(to)*60)))
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", table, err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return clickhouse.Each(ctx, j.conn, "reading "+table, func(row clickhouse.Row) error {
 		var a, b, trace string
 		var n int8
 		var first, last uint32
-		if err := rows.Scan(&a, &b, &n, &first, &last, &trace); err != nil {
-			return fmt.Errorf("reading %s: %w", table, err)
+		if err := row.Scan(&a, &b, &n, &first, &last, &trace); err != nil {
+			return err
 		}
 		s := sight{first: minute(first / 60), last: minute(last / 60)}
 		copy(s.trace[:], trace)
 		add(a, b, n, s)
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading %s: %w", table, err)
-	}
-	return nil
+		return nil
+	}, `SELECT `+names+`, toUnixTimestamp(min(time)), toUnixTimestamp(max(time)),
+	toString(argMaxIf(slow_trace_id, time, slow_trace_id != toFixedString('', 16)))
+FROM `+j.dialect.Table(table)+` WHERE tenant = {tenant:String} AND time > toDateTime({from:Int64}) AND time <= toDateTime({to:Int64})
+GROUP BY 1, 2, 3 SETTINGS log_queries = 0, group_by_overflow_mode = 'any', max_rows_to_group_by = `+fmt.Sprint(2*j.cfg.MaxThings+1000),
+		clickhouse.Named("tenant", tenant), clickhouse.Named("from", fmt.Sprint(int64(from)*60)), clickhouse.Named("to", fmt.Sprint(int64(to)*60)))
 }
