@@ -3,12 +3,10 @@ package traces_test
 import (
 	"context"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"testing"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	prom "github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
-	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse/clickhousetest"
@@ -33,18 +30,7 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
-func TestMain(m *testing.M) {
-	enginetest.Child()
-	code := m.Run()
-	http.DefaultClient.CloseIdleConnections()
-	if code == 0 {
-		if err := goleak.Find(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { enginetest.MainTidy(m) }
 
 // noon is what the times of these tests are counted from.
 var noon = time.Date(2024, 5, 6, 12, 5, 0, 0, time.UTC)

@@ -11,12 +11,16 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
 	"github.com/goshawk-observability/goshawk/internal/supervise/supervisetest"
@@ -38,6 +42,20 @@ func part() supervisetest.Part[engine.Config] {
 func Main(m *testing.M) {
 	Child()
 	os.Exit(m.Run())
+}
+
+// MainTidy is Main for tests that must leave no goroutine behind.
+func MainTidy(m *testing.M) {
+	Child()
+	code := m.Run()
+	http.DefaultClient.CloseIdleConnections()
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
 }
 
 // Child runs the engine and exits when this process is a child of Start;
