@@ -7,13 +7,13 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
-// Watermark is the clock of event time for a processor of spans: the latest end of
-// a span that is plausible, which means that it is not after the receipt of its
-// record. A host whose clock is a year ahead moves it no further than to the
+// Watermark is the clock of event time for a processor of spans or visits: the
+// latest end of a span, or time of a visit, that is plausible, which means that it is
+// not after the receipt of its record. A host whose clock is a year ahead moves it no further than to the
 // present. It is a function of the records alone. Its zero value is before the
 // first record.
 type Watermark struct {
-	// Now is in Unix nanoseconds, 0 before the first span.
+	// Now is in Unix nanoseconds, 0 before the first event.
 	Now int64
 	// behind counts the records in a row that were received long before Now.
 	behind uint32
@@ -31,12 +31,26 @@ const (
 // Advance moves the watermark on by a record and its spans. It reports whether it
 // was set back instead.
 func (w *Watermark) Advance(r *telemetry.Record, spans []telemetry.Span) (setBack bool) {
-	now, received := w.Now, r.ReceiveTime
+	now := w.Now
+	for i := range spans {
+		now = max(now, min(spans[i].End, r.ReceiveTime))
+	}
+	return w.advance(r, now)
+}
+
+// AdvanceVisits moves the watermark on by a record and its visits, as Advance does.
+func (w *Watermark) AdvanceVisits(r *telemetry.Record, visits []telemetry.WebHit) (setBack bool) {
+	now := w.Now
+	for i := range visits {
+		now = max(now, min(visits[i].Time, r.ReceiveTime))
+	}
+	return w.advance(r, now)
+}
+
+func (w *Watermark) advance(r *telemetry.Record, now int64) (setBack bool) {
+	received := r.ReceiveTime
 	if r.Idle {
 		now = max(now, received)
-	}
-	for i := range spans {
-		now = max(now, min(spans[i].End, received))
 	}
 	if now == w.Now && received < w.Now-longBefore {
 		if w.behind++; w.behind >= believed {
@@ -74,13 +88,23 @@ func (w *Watermark) Read(src []byte) (rest []byte, ok bool) {
 // in order: a processor that decides after every record decides the same whatever
 // blocks the records come in.
 func EachRecord(b *telemetry.Batch, f func(record uint32, spans []telemetry.Span)) {
+	eachRecord(b, b.Spans, func(s *telemetry.Span) uint32 { return s.Resource }, f)
+}
+
+// EachVisits calls f with every record of a batch and the visits that came in it, in
+// order.
+func EachVisits(b *telemetry.Batch, f func(record uint32, visits []telemetry.WebHit)) {
+	eachRecord(b, b.Visits, func(h *telemetry.WebHit) uint32 { return h.Resource }, f)
+}
+
+func eachRecord[T any](b *telemetry.Batch, rows []T, resource func(*T) uint32, f func(record uint32, rows []T)) {
 	from := 0
 	for record := range b.Records {
 		to := from
-		for to < len(b.Spans) && b.Resources[b.Spans[to].Resource].Record == uint32(record) { //nolint:gosec // a place
+		for to < len(rows) && b.Resources[resource(&rows[to])].Record == uint32(record) { //nolint:gosec // a place
 			to++
 		}
-		f(uint32(record), b.Spans[from:to]) //nolint:gosec // a place
+		f(uint32(record), rows[from:to]) //nolint:gosec // a place
 		from = to
 	}
 }

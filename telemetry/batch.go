@@ -55,6 +55,18 @@ type Batch struct {
 	ClockOffsets []ClockOffset
 	Buckets      []sketch.Bucket
 
+	// WebHits are requests that processors read out of the block's logs. Visits are
+	// requests too, as they come again on the topic where those of a client meet:
+	// whoever wrote that topic stored them.
+	WebHits, Visits []WebHit
+	// WebSessions and Findings are what processors made of visits up to this block,
+	// Patterns, Failures and Changes what they made of its logs.
+	WebSessions []WebSession
+	Findings    []Finding
+	Patterns    []PatternCount
+	Failures    []Failure
+	Changes     []Change
+
 	// Derived is what processors have to say to other topics.
 	Derived []Derived
 
@@ -179,6 +191,7 @@ func (b *Batch) Reset() {
 	b.Exemplars = b.Exemplars[:0]
 	b.resetTraces()
 	b.resetEdges()
+	b.resetEvents()
 	clear(b.Rejects)
 	b.Rejects = b.Rejects[:0]
 	b.Attrs = b.Attrs[:0]

@@ -7,6 +7,8 @@ package telemetry
 // that whoever reads the topic recognises the repeat.
 type Derived struct {
 	Signal Signal
+	// Feed is where it goes.
+	Feed   Feed
 	Tenant string
 	// Key decides the partition: records of the same key meet in one.
 	Key string
@@ -17,3 +19,13 @@ type Derived struct {
 	// Time is what the record's receive time is, Unix nanoseconds.
 	Time int64
 }
+
+// Feed is a topic that derived records go to.
+type Feed uint8
+
+const (
+	// FeedSignal is the topic of the signal.
+	FeedSignal Feed = iota
+	// FeedWebHits is the topic on which requests to web servers meet by client.
+	FeedWebHits
+)

@@ -16,6 +16,8 @@ type Log struct {
 	Flags        uint32
 	Resource     uint32 // index into Batch.Resources
 	Scope        uint32 // index into Batch.Scopes
+	// Pattern is the id of the body's pattern, 0 if nobody looked for one.
+	Pattern uint64
 	// Severity is the OTLP severity number, 0 (unspecified) to 24; what is
 	// outside of that range is 0.
 	Severity uint8

@@ -131,7 +131,7 @@ func TestDerivedOnce(t *testing.T) {
 		})
 	}
 	metrics := kafkasink.NewMetrics(registry)
-	derived := func() pipeline.Sink { return kafkasink.New(messageProducer{producer}, topics.Of, log, metrics) }
+	derived := func() pipeline.Sink { return kafkasink.New(messageProducer{producer}, topics.Feed, log, metrics) }
 	crashes := 0
 	for {
 		err := run(telemetry.Spans, []pipeline.NamedProcessor{{Name: "deriving", Processor: deriving{}}}, derived, crashing)

@@ -27,7 +27,6 @@ import (
 	"github.com/goshawk-observability/goshawk/sinks/deadletter"
 	kafkasink "github.com/goshawk-observability/goshawk/sinks/kafka"
 	"github.com/goshawk-observability/goshawk/telemetry"
-	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 )
 
 func newProcess() *cobra.Command {
@@ -111,15 +110,14 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
 	consumers.WriteIdle(producer)
 	runner := &pipeline.Runner{Metrics: metrics}
-	for _, signal := range telemetry.Signals {
-		p := s.Pipelines.Of(signal)
-		chain, err := registry.Build(p.Processors)
+	for _, stream := range s.streams() {
+		chain, err := registry.Build(stream.settings.Processors)
 		if err != nil {
-			return nil, fmt.Errorf("pipelines.%s.%w", signal, err)
+			return nil, fmt.Errorf("pipelines.%s.%w", stream.name, err)
 		}
-		name := s.Topics.Of(signal)
+		signal := stream.signal
 		var consumer pipeline.Consumer
-		if consumer, err = consumers.Consumer(s.group(signal), name, signal, p.Source); err != nil {
+		if consumer, err = consumers.Consumer(stream.group, stream.topic, signal, stream.settings.Source); err != nil {
 			return nil, err
 		}
 		if signal == telemetry.Metrics && s.Sinks.Rollup.Enabled {
@@ -144,10 +142,10 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 			}}
 		}
 		snapshots := state.New(client, kafkaProducer, state.Config{
-			Topic: s.Topics.State, Group: s.group(signal), Chunk: min(state.DefaultChunk, int(s.Producer.MaxBatch)/2),
+			Topic: s.Topics.State, Group: stream.group, Chunk: min(state.DefaultChunk, int(s.Producer.MaxBatch)/2),
 		}, o.Log, states)
 		runner.Pipelines = append(runner.Pipelines, pipeline.Pipeline{
-			Name: signal.String(), Topic: name, Consumer: consumer,
+			Name: stream.name, Topic: stream.topic, Consumer: consumer,
 			NewWorker: func(_ int32, source pipeline.Source) (*pipeline.Worker, error) {
 				steps, err := chain()
 				if err != nil {
@@ -155,7 +153,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 				}
 				return &pipeline.Worker{
 					Source:     source,
-					Decode:     func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) },
+					Decode:     stream.decode,
 					Processors: steps,
 					Sinks:      newSinks(s, o, producer, conn, sinks),
 					Snapshots:  snapshots,
@@ -188,7 +186,7 @@ func newSinks(s Settings, o *observe.Observer, producer *topic.Producer, conn cl
 	}
 	return []pipeline.NamedSink{
 		traced("deadletter", deadletter.New(messageProducer{producer}, s.Topics.DeadLetter, o.Log, m.letters)),
-		traced("kafka", kafkasink.New(messageProducer{producer}, s.Topics.Of, o.Log, m.derived)),
+		traced("kafka", kafkasink.New(messageProducer{producer}, s.Topics.Feed, o.Log, m.derived)),
 		traced("clickhouse", chsink.New(conn, s.dialect(), s.Sinks.ClickHouse, o.Log, m.stored).SharedBy(producer.Partitions)),
 	}
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/goshawk-observability/goshawk/query/api"
 	"github.com/goshawk-observability/goshawk/query/ledger"
 	"github.com/goshawk-observability/goshawk/sinks/clickhouse/migrations"
-	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 func newQuery() *cobra.Command {
@@ -105,11 +104,11 @@ func tablesReady(ctx context.Context, s Settings, conn clickhouse.Conn) error {
 	return nil
 }
 
-// topicSignals maps the topics of events to their signals.
+// topicSignals maps the topics of events to their pipelines.
 func (s *Settings) topicSignals() map[string]string {
 	topics := map[string]string{}
-	for _, signal := range telemetry.Signals {
-		topics[s.Topics.Of(signal)] = signal.String()
+	for _, stream := range s.streams() {
+		topics[stream.topic] = stream.name
 	}
 	return topics
 }
@@ -123,8 +122,8 @@ func kafkaPartitions(ctx context.Context, s Settings, client *kafka.Client) ([]l
 	defer cancel()
 	var all []ledger.KafkaPartition
 	var errs []error
-	for _, signal := range telemetry.Signals {
-		topic := s.Topics.Of(signal)
+	for _, stream := range s.streams() {
+		topic := stream.topic
 		// Committed offsets first: read the other way round, a block that is
 		// stored in between would look like negative lag.
 		partitions, err := client.Partitions(ctx, topic)
@@ -136,7 +135,7 @@ func kafkaPartitions(ctx context.Context, s Settings, client *kafka.Client) ([]l
 		for i := range numbers {
 			numbers[i] = i
 		}
-		committed, err := client.Committed(ctx, s.group(signal), topic, numbers...)
+		committed, err := client.Committed(ctx, stream.group, topic, numbers...)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("topic %s: %w", topic, err))
 			continue

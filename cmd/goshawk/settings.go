@@ -32,7 +32,9 @@ import (
 	"github.com/goshawk-observability/goshawk/sinks/sampling"
 	"github.com/goshawk-observability/goshawk/sinks/topology"
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
+	"github.com/goshawk-observability/goshawk/telemetry/weblog"
 )
 
 // embedded stands for the address of a part that `goshawk up` runs itself.
@@ -91,16 +93,40 @@ func (s *Settings) dialect() tables.Dialect {
 	return tables.Dialect{Database: s.ClickHouse.Database, Cluster: s.ClickHouse.Cluster}
 }
 
-// PipelinesSettings has one pipeline per signal.
+// PipelinesSettings has one pipeline per signal, and one for the requests to web
+// servers, which the pipeline of logs brings together by client.
 type PipelinesSettings struct {
 	Logs    PipelineSettings `yaml:"logs"`
 	Spans   PipelineSettings `yaml:"spans"`
 	Metrics PipelineSettings `yaml:"metrics"`
+	WebHits PipelineSettings `yaml:"web_hits"`
 }
 
-// Of returns the pipeline of a signal.
-func (p *PipelinesSettings) Of(s telemetry.Signal) *PipelineSettings {
-	return [...]*PipelineSettings{telemetry.Logs: &p.Logs, telemetry.Spans: &p.Spans, telemetry.Metrics: &p.Metrics}[s]
+// stream is what one pipeline reads.
+type stream struct {
+	// name is that of the pipeline.
+	name, topic, group string
+	signal             telemetry.Signal
+	settings           *PipelineSettings
+	decode             pipeline.Decoder
+}
+
+// streams lists what the pipelines read.
+func (s *Settings) streams() []stream {
+	decode := func(b *telemetry.Batch) { otlp.Decode(b, &s.Gateway.Events) }
+	of := func(name, topic string, signal telemetry.Signal, p *PipelineSettings, decode pipeline.Decoder) stream {
+		return stream{name, topic, s.Process.Group + "-" + name, signal, p, decode}
+	}
+	p := &s.Pipelines
+	return []stream{
+		of(telemetry.Logs.String(), s.Topics.Logs, telemetry.Logs, &p.Logs, decode),
+		of(telemetry.Spans.String(), s.Topics.Spans, telemetry.Spans, &p.Spans, decode),
+		of(telemetry.Metrics.String(), s.Topics.Metrics, telemetry.Metrics, &p.Metrics, decode),
+		of("web_hits", s.Topics.WebHits, telemetry.Logs, &p.WebHits, func(b *telemetry.Batch) {
+			decode(b)
+			weblog.ReadVisits(b)
+		}),
+	}
 }
 
 // PipelineSettings are those of the pipeline of one signal.
@@ -127,7 +153,7 @@ func defaultSettings() Settings {
 		Process: ProcessSettings{
 			Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered, State: pipeline.DefaultStateConfig(),
 		},
-		Pipelines: PipelinesSettings{Logs: perSignal, Spans: spans, Metrics: perSignal},
+		Pipelines: PipelinesSettings{Logs: perSignal, Spans: spans, Metrics: perSignal, WebHits: perSignal},
 		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig(), Sampling: sampling.DefaultConfig(), Topology: topology.DefaultConfig()},
 		Query:     query.DefaultConfig(),
 		Embedded:  EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
@@ -164,15 +190,15 @@ func (s *Settings) Validate() error {
 	if err := resolved.Process.State.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("process.state.%w", err))
 	}
-	for _, signal := range telemetry.Signals {
-		p := resolved.Pipelines.Of(signal)
+	for _, stream := range resolved.streams() {
+		p := stream.settings
 		if err := p.Source.Validate(); err != nil {
-			errs = append(errs, fmt.Errorf("pipelines.%s.source.%w", signal, err))
+			errs = append(errs, fmt.Errorf("pipelines.%s.source.%w", stream.name, err))
 		}
 		if registry, err := processors.Registry(); err != nil {
 			errs = append(errs, err)
 		} else if _, err := registry.Build(p.Processors); err != nil {
-			errs = append(errs, fmt.Errorf("pipelines.%s.%w", signal, err))
+			errs = append(errs, fmt.Errorf("pipelines.%s.%w", stream.name, err))
 		}
 	}
 	if s.DataDir == "" {
@@ -182,11 +208,6 @@ func (s *Settings) Validate() error {
 		errs = append(errs, errors.New("process.group: is empty"))
 	}
 	return errors.Join(errs...)
-}
-
-// group is the consumer group of a signal.
-func (s *Settings) group(signal telemetry.Signal) string {
-	return s.Process.Group + "-" + signal.String()
 }
 
 // kafkaEmbedded and clickHouseEmbedded report whether the part is run by

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -81,11 +82,11 @@ func (t *tokens) tenant(authorization string, signal telemetry.Signal) (string, 
 		}
 		return t.anonymous.tenant, nil
 	}
-	scheme, token, _ := strings.Cut(authorization, " ")
-	if !strings.EqualFold(scheme, "bearer") {
-		return "", refuse(unauthenticated, "the Authorization header has another scheme than Bearer")
+	token, ok := tokenIn(authorization)
+	if !ok {
+		return "", refuse(unauthenticated, "the Authorization header has another scheme than Bearer, Basic or ApiKey")
 	}
-	g, ok := t.grants[t.hash(strings.TrimSpace(token))]
+	g, ok := t.grants[t.hash(token)]
 	if !ok {
 		return "", refuse(unauthenticated, "the token is not known")
 	}
@@ -93,4 +94,21 @@ func (t *tokens) tenant(authorization string, signal telemetry.Signal) (string, 
 		return "", refuse(forbidden, "the token does not allow to send %s", signal)
 	}
 	return g.tenant, nil
+}
+
+// tokenIn returns the token in an Authorization header. For clients that know
+// nothing else it is the password of Basic, whatever the user is called, or the key
+// of Elasticsearch's ApiKey.
+func tokenIn(authorization string) (string, bool) {
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	rest = strings.TrimSpace(rest)
+	switch strings.ToLower(scheme) {
+	case "bearer":
+		return rest, true
+	case "basic", "apikey":
+		pair, err := base64.StdEncoding.DecodeString(rest)
+		_, token, ok := strings.Cut(string(pair), ":")
+		return token, ok && err == nil
+	}
+	return "", false
 }

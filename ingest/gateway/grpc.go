@@ -44,7 +44,7 @@ type grpcService struct {
 func (s *grpcService) addRoute(r Route) error {
 	r.Formats = slices.Clone(r.Formats)
 	service, method, ok := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
-	if !ok || service == "" || method == "" || len(r.Formats) != 1 || r.Encoding != "" {
+	if !ok || service == "" || method == "" || len(r.Formats) != 1 || r.Formats[0].Encoding != "" {
 		return fmt.Errorf("path %s: a method of gRPC is /service/method and has one format, in any encoding", r.Path)
 	}
 	for _, known := range s.routes {
@@ -174,7 +174,7 @@ func (s *grpcService) receive(ctx context.Context, signal telemetry.Signal, form
 	}
 	defer body.release()
 	if format.works != nil {
-		return s.intake.deliverBy(ctx, format.works, signal, tenant, body.bytes)
+		return s.intake.deliverBy(ctx, format.works, delivery{signal: signal, tenant: tenant, body: body.bytes})
 	}
 	return s.intake.deliver(ctx, signal, tenant, body.bytes)
 }

@@ -21,6 +21,7 @@ type httpService struct {
 	metrics *metrics
 	origins origins
 	routes  map[string]*Route
+	named   []*Route // whose paths have elements with names
 	// pages are the paths that are no telemetry: health, metrics, a greeting.
 	pages map[string]http.Handler
 
@@ -36,11 +37,14 @@ func (s *httpService) addRoute(r Route) error {
 		return err
 	}
 	s.routes[r.Path] = &r
+	if r.elements != nil {
+		s.named = append(s.named, &r)
+	}
 	return nil
 }
 
 func (s *httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if route, ok := s.routes[r.URL.Path]; ok {
+	if route := s.routeOf(r); route != nil {
 		s.serveRoute(w, r, route)
 		return
 	}
@@ -56,12 +60,29 @@ func (s *httpService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// routeOf returns the route of a request, nil where there is none.
+func (s *httpService) routeOf(r *http.Request) *Route {
+	if route, ok := s.routes[r.URL.Path]; ok && route.elements == nil {
+		return route
+	}
+	for _, route := range s.named {
+		if route.covers(r) {
+			return route
+		}
+	}
+	return nil
+}
+
 // plainFormat words answers where the request named no format of ours.
 var plainFormat = Format{ContentType: contentJSON, Body: jsonAnswer, header: []string{contentJSON}}
 
 func (s *httpService) serveRoute(w http.ResponseWriter, r *http.Request, route *Route) {
 	start := time.Now()
 	if r.Method == http.MethodOptions && s.origins.preflight(w, r) {
+		return
+	}
+	if route.Other != nil && r.Method != http.MethodPost {
+		route.Other.ServeHTTP(w, r)
 		return
 	}
 	format, problem := route.formatOf(r)
@@ -87,7 +108,7 @@ func (s *httpService) serveRoute(w http.ResponseWriter, r *http.Request, route *
 		s.drain(r)
 	}
 	if res.outcome == unsupported {
-		w.Header().Set("Accept-Encoding", route.accepts())
+		w.Header().Set("Accept-Encoding", format.accepts())
 	}
 	s.metrics.requests[overHTTP][route.Signal][res.outcome].Inc()
 	s.metrics.durations[overHTTP][route.Signal].Observe(time.Since(start).Seconds())
@@ -143,7 +164,16 @@ func (route *Route) formatOf(r *http.Request) (*Format, *refusal) {
 
 // receive reads, decompresses and converts a request's body and delivers it.
 func (s *httpService) receive(r *http.Request, route *Route, format *Format) result {
-	tenant, problem := s.tokens.tenant(r.Header.Get("Authorization"), route.Signal)
+	authorization := r.Header.Get("Authorization")
+	if route.Token != nil {
+		authorization = route.Token(r)
+	}
+	tenant, problem := s.tokens.tenant(authorization, route.Signal)
+	for _, also := range route.Also {
+		if problem == nil {
+			_, problem = s.tokens.tenant(authorization, also)
+		}
+	}
 	if problem != nil {
 		return result{outcome: problem.outcome, message: problem.message}
 	}
@@ -153,7 +183,7 @@ func (s *httpService) receive(r *http.Request, route *Route, format *Format) res
 	}
 	defer body.release()
 	if format.works != nil {
-		return s.intake.deliverBy(r.Context(), format.works, route.Signal, tenant, body.bytes)
+		return s.intake.deliverBy(r.Context(), format.works, delivery{route: route, request: r, signal: route.Signal, tenant: tenant, body: body.bytes})
 	}
 	return s.intake.deliver(r.Context(), route.Signal, tenant, body.bytes)
 }
@@ -161,7 +191,7 @@ func (s *httpService) receive(r *http.Request, route *Route, format *Format) res
 // body returns the request's body as OTLP protobuf, or as the format's splitter
 // takes it.
 func (s *httpService) body(r *http.Request, route *Route, format *Format) (*buffer, error) {
-	enc, problem := route.encodingOf(r.Header)
+	enc, problem := format.encodingOf(r.Header)
 	if problem != nil {
 		return nil, problem
 	}
@@ -230,7 +260,11 @@ func (s *httpService) answer(w http.ResponseWriter, format *Format, signal telem
 		h[name] = values
 	}
 	var body []byte
-	if format.Body != nil {
+	switch {
+	case res.body != nil:
+		body = res.body
+		h["Content-Type"] = format.header
+	case format.Body != nil:
 		body = format.Body(signal, Answer{Status: kind.status, Code: kind.code, Rejected: res.rejected, Message: res.message})
 		h["Content-Type"] = format.header
 	}

@@ -106,7 +106,7 @@ func TestHTTPRefusals(t *testing.T) {
 			401, "not known", "Www-Authenticate: Bearer",
 		},
 		"another scheme": {
-			request{path: "/v1/logs", contentType: contentProtobuf, header: map[string]string{"Authorization": "Basic YTpi"}, body: bytes.NewReader(valid)},
+			request{path: "/v1/logs", contentType: contentProtobuf, header: map[string]string{"Authorization": "Digest abc"}, body: bytes.NewReader(valid)},
 			401, "another scheme", "",
 		},
 		"tenant header without a token": {

@@ -141,34 +141,46 @@ type result struct {
 	message string
 	// rejected is the number of events that were refused in a partial success.
 	rejected int64
-	// header are fields of the answer, where a splitter words any.
+	// header are fields of the answer and body is its body, where a splitter words
+	// them.
 	header http.Header
+	body   []byte
+}
+
+// delivery is a body that is to be delivered.
+type delivery struct {
+	// route and request are nil where nothing but the body matters.
+	route   *Route
+	request *http.Request
+	signal  telemetry.Signal
+	tenant  string
+	body    []byte
 }
 
 // deliver takes the body of one Export request of the tenant.
 func (in *intake) deliver(sender context.Context, signal telemetry.Signal, tenant string, body []byte) result {
-	return in.deliverBy(sender, in.works, signal, tenant, body)
+	return in.deliverBy(sender, in.works, delivery{signal: signal, tenant: tenant, body: body})
 }
 
 // deliverBy takes a body that the splitters of ws cut. It keeps nothing of the
 // body after it returns. The context of the sender ends when nobody waits for
 // the answer any more.
-func (in *intake) deliverBy(sender context.Context, ws *works, signal telemetry.Signal, tenant string, body []byte) result {
+func (in *intake) deliverBy(sender context.Context, ws *works, d delivery) result {
 	if in.away.Load() {
 		return result{outcome: unavailable, message: "kafka cannot be reached; send again later"}
 	}
 	ctx, cancel := context.WithTimeout(sender, in.timeout)
 	defer cancel()
 
-	partitions, err := in.producer.Partitions(ctx, in.topics[signal])
-	if err != nil {
-		return in.notSafe(sender, err)
-	}
 	w := ws.get()
 	defer ws.put(w)
-
 	received := time.Now().UnixNano()
-	if err := w.splitter.Split(signal, body, partitions, received); err != nil {
+	identity, err := w.split(ctx, in, &d, received)
+	var away *awayError
+	switch {
+	case errors.As(err, &away):
+		return in.notSafe(sender, away.error)
+	case err != nil:
 		var r *refusal
 		if errors.As(err, &r) {
 			return refused(r)
@@ -176,14 +188,19 @@ func (in *intake) deliverBy(sender context.Context, ws *works, signal telemetry.
 		return result{outcome: malformed, message: err.Error()}
 	}
 	if parts := w.splitter.Parts(); len(parts) > 0 {
-		id := topic.RequestID(tenant, body)
+		id := topic.RequestID(d.tenant+identity, d.body)
+		mixed, _ := w.splitter.(MixedSplitter)
 		w.parts = w.parts[:0]
 		for i, p := range parts {
+			signal := d.signal
+			if mixed != nil {
+				signal = mixed.SignalOf(i)
+			}
 			w.parts = append(w.parts, topic.Part{
 				Topic:     in.topics[signal],
 				Partition: int32(p.Partition),
 				Value:     p.Value,
-				Tenant:    tenant,
+				Tenant:    d.tenant,
 				BatchID:   id.Part(i),
 				Received:  received,
 				Events:    p.Events,
@@ -196,15 +213,61 @@ func (in *intake) deliverBy(sender context.Context, ws *works, signal telemetry.
 		}
 		in.lastSafe.Store(time.Now().UnixNano())
 	}
-	return in.safe(signal, w.splitter)
+	return in.safe(d.signal, w.splitter)
+}
+
+// awayError says that Kafka could not be asked.
+type awayError struct{ error }
+
+// split has the splitter cut the body. It returns what tells the request from
+// others with the same body.
+func (w *work) split(ctx context.Context, in *intake, d *delivery, received int64) (identity string, err error) {
+	if s, ok := w.splitter.(RequestSplitter); ok && d.request != nil {
+		if identity, err = s.Describe(d.request); err != nil {
+			return "", err
+		}
+		identity = "\x00" + identity
+	}
+	var partitions [len(telemetry.Signals)]int
+	ask := func(signal telemetry.Signal) {
+		if err == nil {
+			if partitions[signal], err = in.producer.Partitions(ctx, in.topics[signal]); err != nil {
+				err = &awayError{err}
+			}
+		}
+	}
+	ask(d.signal)
+	mixed, ok := w.splitter.(MixedSplitter)
+	if !ok {
+		if err != nil {
+			return "", err
+		}
+		return identity, w.splitter.Split(d.signal, d.body, partitions[d.signal], received)
+	}
+	for _, signal := range d.route.Also {
+		ask(signal)
+	}
+	if err != nil {
+		return "", err
+	}
+	return identity, mixed.SplitMixed(d.body, partitions, received)
 }
 
 // safe counts and answers a request whose accepted events Kafka has.
 func (in *intake) safe(signal telemetry.Signal, s Splitter) result {
-	in.metrics.accepted[signal].Add(float64(s.Accepted()))
+	if mixed, ok := s.(MixedSplitter); ok {
+		for _, each := range telemetry.Signals {
+			in.metrics.accepted[each].Add(float64(mixed.AcceptedOf(each)))
+		}
+	} else {
+		in.metrics.accepted[signal].Add(float64(s.Accepted()))
+	}
 	res := result{outcome: accepted, rejected: s.Rejected(), message: s.Message()}
 	if h, ok := s.(HeaderSplitter); ok {
 		res.header = h.Header()
+	}
+	if a, ok := s.(WordedSplitter); ok {
+		res.body = a.Answer()
 	}
 	if res.rejected > 0 {
 		res.outcome = partial

@@ -22,21 +22,26 @@ import (
 // A protocol beside OTLP is a folder with a function that returns its routes,
 // which is passed to [New].
 type Route struct {
-	// Path is that of an HTTP request, or of a method of gRPC: /service/method.
-	Path    string
-	Signal  telemetry.Signal
+	// Path is that of an HTTP request, or of a method of gRPC: /service/method. An
+	// element {name} stands for any one element of a request's path, which is then
+	// its PathValue of that name.
+	Path   string
+	Signal telemetry.Signal
+	// Also are further signals that a [MixedSplitter] of the route makes.
+	Also    []telemetry.Signal
 	Formats []Format
-	// Encoding is the one Content-Encoding that is taken, and the one that is
-	// meant where a request names none. It is empty where every encoding that the
-	// gateway knows may be used.
-	Encoding string
+	// Other, if set, answers requests that are no POST. They are not authenticated.
+	Other http.Handler
+	// Token returns what a request presents in the place of the Authorization
+	// header, in its form, such as "Bearer TOKEN". It may be nil.
+	Token func(r *http.Request) string
 	// GRPC is set for a method of the gRPC port. It has one format, whose Body is
 	// the message that success is answered with.
 	GRPC bool
 	// About says in a few words what the path takes, for people.
 	About string
 
-	only encoding // what Encoding names
+	elements []string // of Path, where it has an element {name}
 }
 
 // Format is one content type of a route.
@@ -47,6 +52,10 @@ type Format struct {
 	// Matches reports whether a Content-Type header names the format. It may be
 	// nil, which compares the media type with ContentType.
 	Matches func(contentType string) bool
+	// Encoding is the one Content-Encoding that is taken, and the one that is
+	// meant where a request names none. It is empty where every encoding that the
+	// gateway knows may be used.
+	Encoding string
 	// Convert appends the request as an OTLP Export request in protobuf to dst.
 	// It never grows dst beyond its capacity but returns [ErrNoRoom], and is
 	// called again with a larger one. Any other error is told to the sender. It
@@ -71,6 +80,7 @@ type Format struct {
 
 	header []string // the Content-Type of answers
 	works  *works   // nil without NewSplitter
+	only   encoding // what Encoding names
 }
 
 // Splitter checks the requests of one format and cuts them into parts, each an
@@ -102,6 +112,36 @@ type HeaderSplitter interface {
 	Header() http.Header
 }
 
+// RequestSplitter is a splitter to which more of a request matters than its body.
+type RequestSplitter interface {
+	Splitter
+	// Describe is called before Split. What it keeps of the request it lets go of at
+	// Reset. A request that is sent again has the same identity, and two with the same
+	// body that are not the same request have different ones. An error is told to
+	// the sender.
+	Describe(r *http.Request) (identity string, err error)
+}
+
+// MixedSplitter is a splitter whose parts are of more than one signal.
+type MixedSplitter interface {
+	Splitter
+	// SplitMixed takes the place of Split. It has the number of partitions of every
+	// signal that the route names.
+	SplitMixed(body []byte, partitions [len(telemetry.Signals)]int, received int64) error
+	// SignalOf returns the signal of a part, by its index.
+	SignalOf(part int) telemetry.Signal
+	// AcceptedOf returns how many events of a signal are in the parts.
+	AcceptedOf(signal telemetry.Signal) int64
+}
+
+// WordedSplitter is a splitter that words the body of an answer to a request that
+// was accepted, in whole or in part.
+type WordedSplitter interface {
+	Splitter
+	// Answer returns a body that belongs to the caller, nil for that of the format.
+	Answer() []byte
+}
+
 // Answer is what a sender is told.
 type Answer struct {
 	// Status is the HTTP status and Code the gRPC code of the same meaning.
@@ -128,15 +168,18 @@ func otlpRoutes(maxDepth int) []Route {
 
 // prepare resolves what does not change between requests.
 func (route *Route) prepare(in *intake) error {
-	if route.Encoding != "" {
-		only, ok := encodingNamed(route.Encoding)
-		if !ok {
-			return fmt.Errorf("path %s: encoding %q is not known", route.Path, route.Encoding)
-		}
-		route.only = only
+	if strings.Contains(route.Path, "/{") {
+		route.elements = strings.Split(route.Path, "/")
 	}
 	for i := range route.Formats {
 		f := &route.Formats[i]
+		if f.Encoding != "" {
+			only, ok := encodingNamed(f.Encoding)
+			if !ok {
+				return fmt.Errorf("path %s: encoding %q is not known", route.Path, f.Encoding)
+			}
+			f.only = only
+		}
 		if f.AnswerType == "" {
 			f.AnswerType = f.ContentType
 		}
@@ -148,25 +191,50 @@ func (route *Route) prepare(in *intake) error {
 	return nil
 }
 
+// covers reports whether the path of a request is one of the route's, whose
+// elements have names, and sets the request's path values.
+func (route *Route) covers(r *http.Request) bool {
+	rest := r.URL.Path
+	for i, element := range route.elements {
+		found, after, more := strings.Cut(rest, "/")
+		if more != (i < len(route.elements)-1) {
+			return false
+		}
+		if named := strings.HasPrefix(element, "{"); named && found == "" || !named && found != element {
+			return false
+		}
+		rest = after
+	}
+	rest = r.URL.Path
+	for _, element := range route.elements {
+		found, after, _ := strings.Cut(rest, "/")
+		if strings.HasPrefix(element, "{") {
+			r.SetPathValue(strings.Trim(element, "{}"), found)
+		}
+		rest = after
+	}
+	return true
+}
+
 // encodingOf returns the encoding of a request's body.
-func (route *Route) encodingOf(header http.Header) (encoding, *refusal) {
+func (f *Format) encodingOf(header http.Header) (encoding, *refusal) {
 	name := header.Get("Content-Encoding")
-	if route.Encoding == "" {
+	if f.Encoding == "" {
 		if enc, ok := encodingNamed(name); ok {
 			return enc, nil
 		}
 		return identity, refuse(unsupported, "Content-Encoding is %q; want one of %s", name, acceptedEncodings)
 	}
-	if name != "" && !strings.EqualFold(name, route.Encoding) {
-		return identity, refuse(unsupported, "Content-Encoding is %q; want %s", name, route.Encoding)
+	if name != "" && !strings.EqualFold(name, f.Encoding) {
+		return identity, refuse(unsupported, "Content-Encoding is %q; want %s", name, f.Encoding)
 	}
-	return route.only, nil
+	return f.only, nil
 }
 
 // accepts lists the encodings for a sender that used another one.
-func (route *Route) accepts() string {
-	if route.Encoding != "" {
-		return route.Encoding
+func (f *Format) accepts() string {
+	if f.Encoding != "" {
+		return f.Encoding
 	}
 	return acceptedEncodings
 }

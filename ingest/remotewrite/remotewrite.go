@@ -43,6 +43,7 @@ func Routes(cfg Config) []gateway.Route {
 	format := func(v version) gateway.Format {
 		return gateway.Format{
 			ContentType: mediaType,
+			Encoding:    "snappy",
 			AnswerType:  "text/plain; charset=utf-8",
 			Matches:     func(contentType string) bool { named, ok := versionOf(contentType); return ok && named == v },
 			NewSplitter: func(limits otlp.Limits, claim func(int64) error) gateway.Splitter {
@@ -65,11 +66,10 @@ func Routes(cfg Config) []gateway.Route {
 	v1.ContentType, v2.ContentType = mediaType+";proto="+messageV1, mediaType+";proto="+messageV2
 	v2.Header = http.Header{headerSamples: {"0"}, headerHistograms: {"0"}, headerExemplars: {"0"}}
 	return []gateway.Route{{
-		Path:     Path,
-		Signal:   telemetry.Metrics,
-		Formats:  []gateway.Format{v1, v2},
-		Encoding: "snappy",
-		About:    "Prometheus remote-write 1.0 and 2.0",
+		Path:    Path,
+		Signal:  telemetry.Metrics,
+		Formats: []gateway.Format{v1, v2},
+		About:   "Prometheus remote-write 1.0 and 2.0",
 	}}
 }
 

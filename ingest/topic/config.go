@@ -13,9 +13,11 @@ import (
 
 // Config names the topics and says how they are created.
 type Config struct {
-	Logs       string `yaml:"logs"`
-	Spans      string `yaml:"spans"`
-	Metrics    string `yaml:"metrics"`
+	Logs    string `yaml:"logs"`
+	Spans   string `yaml:"spans"`
+	Metrics string `yaml:"metrics"`
+	// WebHits brings the requests that web servers logged together by client.
+	WebHits    string `yaml:"web_hits"`
 	DeadLetter string `yaml:"deadletter"`
 	// State holds snapshots of the state of processors. It is compacted: the
 	// latest of each partition stays.
@@ -38,7 +40,7 @@ type Config struct {
 // worker stores some hundred thousand events a second. A cluster wants more.
 func DefaultConfig() Config {
 	return Config{
-		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", DeadLetter: "goshawk_deadletter", State: "goshawk_state",
+		Logs: "otlp_logs", Spans: "otlp_spans", Metrics: "otlp_metrics", WebHits: "goshawk_web_hits", DeadLetter: "goshawk_deadletter", State: "goshawk_state",
 		Partitions: 2, Replication: 1, MaxMessage: 2 << 20,
 	}
 }
@@ -50,7 +52,7 @@ const minRetention = time.Minute
 func (c Config) Validate() error {
 	seen := map[string]string{}
 	for _, n := range []struct{ key, name string }{
-		{"logs", c.Logs}, {"spans", c.Spans}, {"metrics", c.Metrics}, {"deadletter", c.DeadLetter}, {"state", c.State},
+		{"logs", c.Logs}, {"spans", c.Spans}, {"metrics", c.Metrics}, {"web_hits", c.WebHits}, {"deadletter", c.DeadLetter}, {"state", c.State},
 	} {
 		if !validTopic(n.name) {
 			return fmt.Errorf("topics.%s: %q cannot name a topic", n.key, n.name)
@@ -99,10 +101,18 @@ func (c Config) Of(s telemetry.Signal) string {
 	}
 }
 
+// Feed returns the topic that a derived record of a signal goes to.
+func (c Config) Feed(feed telemetry.Feed, s telemetry.Signal) string {
+	if feed == telemetry.FeedWebHits {
+		return c.WebHits
+	}
+	return c.Of(s)
+}
+
 // Topics lists all topics as they should be.
 func (c Config) Topics() []kafka.Topic {
 	var all []kafka.Topic
-	for _, name := range []string{c.Logs, c.Spans, c.Metrics, c.DeadLetter} {
+	for _, name := range []string{c.Logs, c.Spans, c.Metrics, c.WebHits, c.DeadLetter} {
 		t := kafka.Topic{Name: name, Partitions: c.Partitions, Replication: c.Replication, Configs: map[string]string{
 			"max.message.bytes": strconv.FormatUint(uint64(c.MaxMessage), 10),
 		}}

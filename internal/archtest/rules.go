@@ -39,11 +39,13 @@ func Goshawk() Rules {
 			{Pattern: "telemetry/prometheus/...", Own: true, Allowed: []string{"telemetry", "telemetry/otlp"}},
 			{Pattern: "telemetry/tables/...", Own: true, Allowed: []string{"telemetry"}},
 			{Pattern: "telemetry/rollup"},
+			{Pattern: "telemetry/logpattern"},
+			{Pattern: "telemetry/weblog/...", Own: true, Allowed: []string{"telemetry", "telemetry/wire"}},
 			// The registry reads the settings of processors, of which it knows nothing.
 			{Pattern: "pipeline/...", Own: true, Allowed: []string{"telemetry", "telemetry/sketch", "internal/config"}},
 			// The folder itself holds the registry, the one place that knows them all.
 			{Pattern: "processors", Allowed: []string{"telemetry", "pipeline", "processors/*"}},
-			{Pattern: "processors/*/...", Own: true, Allowed: []string{"telemetry", "telemetry/sketch", "telemetry/otlp/pointwriter", "pipeline"}},
+			{Pattern: "processors/*/...", Own: true, Allowed: []string{"telemetry", "telemetry/sketch", "telemetry/otlp/pointwriter", "telemetry/logpattern", "telemetry/weblog/...", "pipeline"}},
 			// The agent is where the receivers of the other folders run.
 			{Pattern: "ingest/agent/...", Own: true, Allowed: []string{"telemetry/...", "internal/...", "ingest/topic", "ingest/probe"}},
 			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic", "ingest/gateway"}},

@@ -176,6 +176,7 @@ func processWith(inputs []string, spoil bool, next func(pipeline.Processor) (pip
 			spoilBatch(b, memory)
 		}
 	}
+	lines = addUp(lines)
 	slices.Sort(lines)
 	return lines, nil
 }
@@ -204,6 +205,8 @@ func spoilBatch(b *telemetry.Batch, memory []byte) {
 	spoilAll(b.TraceServices, gone)
 	spoilAll(b.Buckets, sketch.Bucket{})
 	spoilAll(b.Derived, telemetry.Derived{})
+	spoilAll(b.Visits, telemetry.WebHit{Client: gone})
+	spoilAll(b.WebHits, telemetry.WebHit{Client: gone})
 }
 
 func spoilAll[T any](rows []T, with T) {

@@ -41,6 +41,10 @@ func formatCounts(s *strings.Builder, b *telemetry.Batch) {
 	}
 	for i := range b.Derived {
 		d := &b.Derived[i]
+		if d.Feed == telemetry.FeedWebHits {
+			formatGrouped(s, b, d)
+			continue
+		}
 		hash := fnv.New32a()
 		hash.Write(d.Value)
 		line(s, b, "derived", none, "signal", d.Signal.String(), "tenant", d.Tenant, "key", d.Key, "time", since1970(d.Time),

@@ -9,7 +9,7 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
-// The text of a batch has one line for each record, resource, log, span and
+// The text of a batch has one line for each record, resource, log, visit, span and
 // metric point. A line is a word and pairs NAME=VALUE; values with spaces are
 // quoted as in Go. What has a lower-case name without a dot is a field, the
 // rest are attributes:
@@ -80,7 +80,7 @@ func (p *parser) line(line string) error {
 	case "log":
 		l := telemetry.Log{Resource: resource, Time: 1, Observed: 1}
 		err = p.fields(pairs, &l.Attrs, map[string]func(string) error{
-			"time": intField(&l.Time), "severity": byteField(&l.Severity), "event": p.stringField(&l.EventName),
+			"time": timeField(&l.Time), "observed": timeField(&l.Observed), "severity": byteField(&l.Severity), "event": p.stringField(&l.EventName),
 			"body":  func(v string) error { l.Body = telemetry.StringValue(p.view(v)); return nil },
 			"trace": hexField(l.TraceID[:]), "span": hexField(l.SpanID[:]),
 		})
@@ -93,6 +93,10 @@ func (p *parser) line(line string) error {
 			"kind": byteField(&s.Kind), "status": byteField(&s.Status),
 		})
 		b.Spans = append(b.Spans, s)
+	case "visit":
+		h := telemetry.WebHit{Resource: resource, Sent: -1, Duration: -1}
+		err = p.fields(pairs, nil, p.visitFields(&h))
+		b.Visits = append(b.Visits, h)
 	case "gauge", "sum":
 		m := telemetry.Metric{Resource: resource, Kind: telemetry.Gauge}
 		if word == "sum" {
@@ -176,6 +180,7 @@ func Format(b *telemetry.Batch) string {
 	for i := range b.Traces {
 		formatTrace(&s, b, &b.Traces[i])
 	}
+	formatEvents(&s, b)
 	formatCounts(&s, b)
 	return s.String()
 }
@@ -205,7 +210,7 @@ func formatResource(s *strings.Builder, b *telemetry.Batch, resource uint32) {
 	for i := range b.Logs {
 		if l := &b.Logs[i]; l.Resource == resource {
 			line(s, b, "log", l.Attrs, "time", fmt.Sprint(l.Time), "severity", fmt.Sprint(l.Severity), "event", l.EventName,
-				"body", l.Body.Str, "trace", id(l.TraceID[:]), "span", id(l.SpanID[:]))
+				"body", l.Body.Str, "pattern", patternText(l.Pattern), "trace", id(l.TraceID[:]), "span", id(l.SpanID[:]))
 		}
 	}
 	for i := range b.Spans {
@@ -225,6 +230,13 @@ func formatResource(s *strings.Builder, b *telemetry.Batch, resource uint32) {
 		}
 	}
 	formatDistributions(s, b, resource)
+}
+
+func patternText(pattern uint64) string {
+	if pattern == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x", pattern)
 }
 
 func formatDistributions(s *strings.Builder, b *telemetry.Batch, resource uint32) {

@@ -130,7 +130,7 @@ func (a *API) signals(ctx context.Context, now time.Time, tenant string) ([]Sign
 	first := last.Add(-(HistorySeconds - 1) * time.Second)
 	byTopic := map[string]*Signal{}
 	signals := []Signal{}
-	for _, name := range []string{"logs", "spans", "metrics"} {
+	for _, name := range []string{"logs", "spans", "metrics", "web_hits"} {
 		for topic, signal := range a.deps.Topics {
 			if signal == name {
 				signals = append(signals, Signal{Signal: signal, Topic: topic, History: make([]uint64, HistorySeconds)})

@@ -40,7 +40,7 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{
 		Database:    tables.DefaultDatabase,
-		Topics:      map[string]string{"otlp_logs": "logs", "otlp_spans": "spans", "otlp_metrics": "metrics"},
+		Topics:      map[string]string{"otlp_logs": "logs", "otlp_spans": "spans", "otlp_metrics": "metrics", "goshawk_web_hits": "web_hits"},
 		MaxProblems: 1000,
 	}
 }
@@ -70,11 +70,14 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// signalTables are the tables that hold the events of a signal, one row each.
+// signalTables are the tables that hold the events of a signal, one row each. Those
+// of web_hits are stored with the logs that they are of, and dropped here.
 var signalTables = map[string][]string{
 	"logs":    {tables.Logs},
 	"spans":   {tables.Spans},
 	"metrics": {tables.Samples, tables.Histograms, tables.ExponentialHistograms, tables.Summaries},
+
+	"web_hits": {},
 }
 
 // Options narrow one audit.

@@ -61,6 +61,12 @@ type Sink struct {
 
 	shared       shared
 	logs         *logs
+	patterns     *counted[telemetry.PatternCount]
+	failures     *counted[telemetry.Failure]
+	changes      *counted[telemetry.Change]
+	webHits      *webHits
+	webSessions  *counted[telemetry.WebSession]
+	findings     *findings
 	spans        *spans
 	traces       *traces
 	edges        *counted[telemetry.Edge]
@@ -85,6 +91,12 @@ func New(conn driver.Conn, dialect tables.Dialect, cfg Config, log *slog.Logger,
 	s.partitions = func(context.Context, string) (int, error) { return 1, nil }
 	s.shared.retention = &s.cfg.Retention
 	s.logs = newLogs(s)
+	s.patterns = newPatterns(s)
+	s.failures = newFailures(s)
+	s.changes = newChanges(s)
+	s.webHits = newWebHits(s)
+	s.webSessions = newWebSessions(s)
+	s.findings = newFindings(s)
 	s.spans = newSpans(s)
 	s.traces = newTraces(s)
 	s.edges = newEdges(s)
@@ -139,6 +151,12 @@ func (s *Sink) write(ctx context.Context, b *telemetry.Batch) error {
 		s.series.prepare(&s.shared),
 		s.deadLetters.prepare(b),
 		s.logs.prepare(s, b),
+		s.patterns.prepare(b),
+		s.failures.prepare(b),
+		s.changes.prepare(b),
+		s.webHits.prepare(s, b),
+		s.webSessions.prepare(b),
+		s.findings.prepare(b),
 		s.spans.prepare(s, b),
 		s.traces.prepare(b),
 		s.edges.prepare(b),
@@ -174,6 +192,12 @@ func (s *Sink) see(b *telemetry.Batch) {
 func (s *Sink) release() {
 	s.shared.batch = nil
 	s.logs.rows.all = nil
+	s.patterns.release()
+	s.failures.release()
+	s.changes.release()
+	s.webHits.release()
+	s.webSessions.release()
+	s.findings.release()
 	s.spans.rows.all, s.spans.events.elements.all, s.spans.links.elements.all = nil, nil, nil
 	s.traces.release()
 	s.edges.release()

@@ -119,7 +119,7 @@ func (c *Config) Validate() error {
 // Days returns after how many days a tenant's rows in a table expire.
 func (r *Retention) Days(table, tenant string) int {
 	switch table {
-	case tables.Logs:
+	case tables.Logs, tables.LogPatterns1m, tables.Errors, tables.Changes, tables.WebHits, tables.WebSessions, tables.Findings:
 		return int(r.days(tenant, telemetry.Logs))
 	case tables.Spans, tables.Traces, tables.Edges, tables.Operations, tables.ClockOffsets:
 		return int(r.days(tenant, telemetry.Spans))

@@ -30,6 +30,7 @@ func newLogs(s *Sink) *logs {
 		"event_name":         lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.EventName }),
 		"body":               values(r, &sh.scratch, func(l *telemetry.Log) *telemetry.Value { return &l.Body }),
 		"body_kind":          uint8s(r, func(l *telemetry.Log) uint8 { return uint8(l.Body.Kind) }),
+		"pattern_id":         uint64s(r, func(l *telemetry.Log) uint64 { return l.Pattern }),
 		"trace_id":           traceIDs(r, func(l *telemetry.Log) *telemetry.TraceID { return &l.TraceID }),
 		"span_id":            spanIDs(r, func(l *telemetry.Log) *telemetry.SpanID { return &l.SpanID }),
 		"flags":              uint32s(r, func(l *telemetry.Log) uint32 { return l.Flags }),

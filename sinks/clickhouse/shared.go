@@ -49,6 +49,7 @@ type metric struct {
 // resource is what rows of a resource have in common.
 type resource struct {
 	tenant, service, document string
+	host                      string // host.name
 	// tenantRank and serviceRank order resources as tables do.
 	tenantRank, serviceRank uint32
 	retentionDays           uint16
@@ -64,7 +65,7 @@ func (s *shared) prepare(b *telemetry.Batch) {
 		r := &b.Resources[i]
 		tenant := b.Records[r.Record].Tenant
 		s.resources = append(s.resources, resource{
-			tenant: tenant, service: r.Service, document: s.resourceDocument(r),
+			tenant: tenant, service: r.Service, document: s.resourceDocument(r), host: textOf(b.AttrsOf(r.Attrs), "host.name"),
 			retentionDays: s.retention.days(tenant, b.Signal),
 		})
 	}
@@ -74,6 +75,16 @@ func (s *shared) prepare(b *telemetry.Batch) {
 		s.scopes = append(s.scopes, scope{document: s.scopeDocument(&b.Scopes[i])})
 	}
 	s.prepareMetrics()
+}
+
+// textOf returns the text of an attribute, empty where there is none.
+func textOf(attrs []telemetry.Attr, key string) string {
+	for i := range attrs {
+		if attrs[i].Key == key && attrs[i].Value.Kind == telemetry.KindString {
+			return attrs[i].Value.Str
+		}
+	}
+	return ""
 }
 
 // number fills s.ranked with 0 to n-1.

@@ -26,7 +26,7 @@ import (
 // Sink produces the derived records of every block. It is used by one goroutine.
 type Sink struct {
 	producer pipeline.Producer
-	topic    func(telemetry.Signal) string
+	topic    func(telemetry.Feed, telemetry.Signal) string
 	log      *slog.Logger
 	metrics  *Metrics
 	records  []pipeline.Message
@@ -35,9 +35,9 @@ type Sink struct {
 
 var _ pipeline.Sink = (*Sink)(nil)
 
-// New makes the sink of one worker. Topic returns the topic of a signal. Metrics
-// are shared by all workers.
-func New(producer pipeline.Producer, topic func(telemetry.Signal) string, log *slog.Logger, metrics *Metrics) *Sink {
+// New makes the sink of one worker. Topic returns the topic of a feed and a signal.
+// Metrics are shared by all workers.
+func New(producer pipeline.Producer, topic func(telemetry.Feed, telemetry.Signal) string, log *slog.Logger, metrics *Metrics) *Sink {
 	return &Sink{producer: producer, topic: topic, log: log, metrics: metrics}
 }
 
@@ -71,21 +71,21 @@ func (s *Sink) Write(ctx context.Context, b *telemetry.Batch) error {
 
 // prepare makes the records.
 func (s *Sink) prepare(ctx context.Context, b *telemetry.Batch) error {
-	var partitions [len(telemetry.Signals)]int
+	partitions := make(map[string]int, len(telemetry.Signals))
 	token := b.Token("derived")
 	s.records = s.records[:0]
 	for i := range b.Derived {
 		d := &b.Derived[i]
-		topic := s.topic(d.Signal)
-		if partitions[d.Signal] == 0 {
+		topic := s.topic(d.Feed, d.Signal)
+		if partitions[topic] == 0 {
 			found, err := s.producer.Partitions(ctx, topic)
 			if err != nil {
 				return err
 			}
-			partitions[d.Signal] = max(found, 1)
+			partitions[topic] = max(found, 1)
 		}
 		s.records = append(s.records, pipeline.Message{
-			Topic: topic, Partition: partition(d.Key, partitions[d.Signal]), Value: d.Value, Tenant: d.Tenant,
+			Topic: topic, Partition: partition(d.Key, partitions[topic]), Value: d.Value, Tenant: d.Tenant,
 			BatchID: xxh3.HashString128(fmt.Sprintf("%s/%d", token, i)).Bytes(), Received: d.Time, Events: d.Events,
 		})
 	}

@@ -55,7 +55,7 @@ func (p *topics) Produce(_ context.Context, records []pipeline.Message) error {
 	return nil
 }
 
-func topicOf(s telemetry.Signal) string { return "topic_" + s.String() }
+func topicOf(_ telemetry.Feed, s telemetry.Signal) string { return "topic_" + s.String() }
 
 func block(values ...string) *telemetry.Batch {
 	b := &telemetry.Batch{Block: telemetry.Block{Topic: "otlp_spans", Partition: 3, From: 10, To: 12, Signal: telemetry.Spans, Epoch: 5}}

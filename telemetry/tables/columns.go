@@ -66,6 +66,10 @@ var (
 		Name: "retention_days", Type: "UInt16", Codec: zstd,
 		Comment: "days after which the row expires, counted from its time",
 	}
+	severityClass = Column{
+		Name: "severity_class", Type: "Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6)",
+		Codec: zstd, Comment: "severity in words",
+	}
 	traceID = Column{Name: "trace_id", Type: "FixedString(16)", Codec: zstd, Comment: "trace id in binary, zeros if there is none; hex(trace_id) prints it"}
 	spanID  = Column{Name: "span_id", Type: "FixedString(8)", Codec: zstd, Comment: "span id in binary, zeros if there is none; hex(span_id) prints it"}
 	metric  = Column{Name: "metric", Type: lowCardinality, Codec: zstd, Comment: "metric name as the sender gave it"}

@@ -14,10 +14,7 @@ func logs() Table {
 				Comment: "when the event was observed, 1970-01-01 if the sender did not say",
 			},
 			Column{Name: "severity", Type: "UInt8", Codec: zstd, Comment: "OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL"},
-			Column{
-				Name: "severity_class", Type: "Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6)",
-				Codec: zstd, Comment: "severity in words",
-			},
+			severityClass,
 			Column{Name: "severity_text", Type: lowCardinality, Codec: zstd, Comment: "severity as the source wrote it"},
 			Column{Name: "event_name", Type: lowCardinality, Codec: zstd, Comment: "name of the event, empty for a plain log record"},
 			Column{Name: "body", Type: "String", Codec: zstd, Comment: "body as text; an array or map as JSON"},
@@ -25,6 +22,7 @@ func logs() Table {
 				Name: "body_kind", Type: "Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7)",
 				Codec: zstd, Comment: "OTLP type of the body; bytes are in base64",
 			},
+			patternID,
 			traceID, spanID,
 			Column{Name: "flags", Type: "UInt32", Codec: zstd, Comment: "OTLP log record flags; the low byte is the W3C trace flags"},
 			Column{Name: "attributes", Type: attributeMap, Codec: zstdMore, Comment: "attributes of the record as text"},
@@ -33,6 +31,7 @@ func logs() Table {
 		),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
+			{"body", "body", "tokenbf_v1(32768, 3, 0)", 1},
 		},
 		Engine:      "MergeTree",
 		PartitionBy: partitionByTime,

@@ -75,6 +75,12 @@ const (
 	Edges                 = "edges_1m"
 	Operations            = "operations_1m"
 	ClockOffsets          = "clock_offsets"
+	LogPatterns1m         = "log_patterns_1m"
+	WebHits               = "web_hits"
+	WebSessions           = "web_sessions"
+	Findings              = "findings"
+	Errors                = "errors"
+	Changes               = "changes"
 	Samples               = "samples"
 	Samples1m             = "samples_1m"
 	Samples5m             = "samples_5m"
@@ -104,7 +110,8 @@ const BucketSeconds = 1800
 // All returns every table, in the order in which they are documented.
 func All() []Table {
 	all := []Table{
-		logs(), spans(), traces(), edges(), operations(), clockOffsets(),
+		logs(), logPatterns1m(), errors(), changes(), webHits(), webSessions(), findings(),
+		spans(), traces(), edges(), operations(), clockOffsets(),
 		samples(), histograms(), exponentialHistograms(), summaries(), series(), exemplars(),
 	}
 	for _, r := range Resolutions() {

@@ -20,4 +20,10 @@
 {{.DropDistributed "edges_1m"}}DROP TABLE IF EXISTS {{.Local "edges_1m"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "traces"}}DROP TABLE IF EXISTS {{.Local "traces"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "spans"}}DROP TABLE IF EXISTS {{.Local "spans"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "findings"}}DROP TABLE IF EXISTS {{.Local "findings"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "web_sessions"}}DROP TABLE IF EXISTS {{.Local "web_sessions"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "web_hits"}}DROP TABLE IF EXISTS {{.Local "web_hits"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "changes"}}DROP TABLE IF EXISTS {{.Local "changes"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "errors"}}DROP TABLE IF EXISTS {{.Local "errors"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "log_patterns_1m"}}DROP TABLE IF EXISTS {{.Local "log_patterns_1m"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "logs"}}DROP TABLE IF EXISTS {{.Local "logs"}}{{.OnCluster}} SYNC;

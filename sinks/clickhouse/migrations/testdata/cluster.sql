@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`logs_local` ON CLUSTER `main`
     `event_name` LowCardinality(String) COMMENT 'name of the event, empty for a plain log record' CODEC(ZSTD(1)),
     `body` String COMMENT 'body as text; an array or map as JSON' CODEC(ZSTD(1)),
     `body_kind` Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7) COMMENT 'OTLP type of the body; bytes are in base64' CODEC(ZSTD(1)),
+    `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(ZSTD(1)),
     `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
     `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
     `flags` UInt32 COMMENT 'OTLP log record flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
@@ -56,7 +57,8 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`logs_local` ON CLUSTER `main`
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
-    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1
+    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+    INDEX `body` body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 1
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
@@ -67,6 +69,209 @@ COMMENT 'log records, one row each';
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`logs` ON CLUSTER `main` AS `telemetry`.`logs_local`
 ENGINE = Distributed('main', 'telemetry', 'logs_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`log_patterns_1m_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime COMMENT 'start of the minute, UTC' CODEC(Delta(4), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(ZSTD(1)),
+    `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(ZSTD(1)),
+    `pattern` String COMMENT 'the body with <*> for what differs' CODEC(ZSTD(1)),
+    `lines` UInt64 COMMENT 'log records' CODEC(T64, ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, service, pattern_id)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'how often log lines of a pattern came: one row for each minute, service, severity, pattern and block; group by what is wanted and sum';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`log_patterns_1m` ON CLUSTER `main` AS `telemetry`.`log_patterns_1m_local`
+ENGINE = Distributed('main', 'telemetry', 'log_patterns_1m_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`errors_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'when it happened' CODEC(Delta(8), ZSTD(1)),
+    `error_group` UInt64 COMMENT 'hash of service, type and stack: the same for the same error' CODEC(ZSTD(1)),
+    `fingerprint` LowCardinality(String) COMMENT 'what the client groups by instead, empty if it leaves that to the server' CODEC(ZSTD(1)),
+    `type` LowCardinality(String) COMMENT 'type of the exception' CODEC(ZSTD(1)),
+    `message` String COMMENT 'message of the exception' CODEC(ZSTD(1)),
+    `culprit` LowCardinality(String) COMMENT 'function that it comes from' CODEC(ZSTD(1)),
+    `stack` String COMMENT 'the stack as text' CODEC(ZSTD(1)),
+    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(ZSTD(1)),
+    `handled` Bool COMMENT 'whether the application caught it' CODEC(ZSTD(1)),
+    `release` LowCardinality(String) COMMENT 'version of the application' CODEC(ZSTD(1)),
+    `environment` LowCardinality(String) COMMENT 'deployment environment of the application' CODEC(ZSTD(1)),
+    `user` String COMMENT 'who was affected, empty if it is not known' CODEC(ZSTD(1)),
+    `transaction` LowCardinality(String) COMMENT 'request or job in which it happened' CODEC(ZSTD(1)),
+    `event_id` String COMMENT 'id that the client gave it' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, bucket, service, error_group, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'errors that applications reported with an exception or a stack, one row each; group by error_group';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`errors` ON CLUSTER `main` AS `telemetry`.`errors_local`
+ENGINE = Distributed('main', 'telemetry', 'errors_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`changes_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'when it happened' CODEC(Delta(8), ZSTD(1)),
+    `id` String COMMENT 'the same for reports of the same change' CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'deployment, configuration, scaling, restart, rollback, feature_flag or another word' CODEC(ZSTD(1)),
+    `status` LowCardinality(String) COMMENT 'started, succeeded or failed' CODEC(ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'what was changed' CODEC(ZSTD(1)),
+    `version` LowCardinality(String) COMMENT 'what it is now' CODEC(ZSTD(1)),
+    `host_name` LowCardinality(String) COMMENT 'host that was changed' CODEC(ZSTD(1)),
+    `environment` LowCardinality(String) COMMENT 'deployment environment' CODEC(ZSTD(1)),
+    `author` LowCardinality(String) COMMENT 'who did it' CODEC(ZSTD(1)),
+    `source` LowCardinality(String) COMMENT 'what reported it, such as github' CODEC(ZSTD(1)),
+    `link` String COMMENT 'where more is to be read' CODEC(ZSTD(1)),
+    `title` String COMMENT 'what was done' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, service)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'what was changed: deployments, configurations, restarts; a row for each report, of which the last of an id counts';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`changes` ON CLUSTER `main` AS `telemetry`.`changes_local`
+ENGINE = Distributed('main', 'telemetry', 'changes_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`web_hits_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
+    `site` LowCardinality(String) COMMENT 'virtual host, or the service where the log names none' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'when the server logged the request' CODEC(Delta(8), ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `host_name` LowCardinality(String) COMMENT 'resource attribute host.name: the web server' CODEC(ZSTD(1)),
+    `client` String COMMENT 'address that requests are from; behind trusted proxies the one that they forward' CODEC(ZSTD(1)),
+    `visitor` UInt64 COMMENT 'hash of tenant, site, client and user agent' CODEC(ZSTD(1)),
+    `country` LowCardinality(String) COMMENT 'ISO 3166-1 code of the client\'s country, empty if it is not known' CODEC(ZSTD(1)),
+    `city` LowCardinality(String) COMMENT 'city of the client, empty without data for cities' CODEC(ZSTD(1)),
+    `latitude` Float32 COMMENT 'of the city, or the country\'s centre, in degrees; 0 if it is not known' CODEC(ZSTD(1)),
+    `longitude` Float32 COMMENT 'as latitude' CODEC(ZSTD(1)),
+    `user` LowCardinality(String) COMMENT 'whom the server authenticated' CODEC(ZSTD(1)),
+    `method` LowCardinality(String) COMMENT 'method of HTTP, empty where the request line could not be read' CODEC(ZSTD(1)),
+    `path` String COMMENT 'what was asked for, without the query' CODEC(ZSTD(1)),
+    `query` String COMMENT 'the query behind the path' CODEC(ZSTD(1)),
+    `route` LowCardinality(String) COMMENT 'the path with ids folded' CODEC(ZSTD(1)),
+    `protocol` LowCardinality(String) COMMENT 'version of HTTP, such as HTTP/1.1' CODEC(ZSTD(1)),
+    `status` UInt16 COMMENT 'status code of the answer' CODEC(ZSTD(1)),
+    `sent` Int64 COMMENT 'size of the answer in bytes, -1 if it was not logged' CODEC(ZSTD(1)),
+    `duration_ns` Int64 COMMENT 'how long the answer took in nanoseconds, -1 if it was not logged' CODEC(ZSTD(1)),
+    `asset` Bool COMMENT 'whether it belongs to a page: an image, a style, a script, a font' CODEC(ZSTD(1)),
+    `referrer` String COMMENT 'page that led there, as the client said' CODEC(ZSTD(1)),
+    `referrer_host` LowCardinality(String) COMMENT 'host of the referrer' CODEC(ZSTD(1)),
+    `keywords` String COMMENT 'what was searched for at the referrer' CODEC(ZSTD(1)),
+    `user_agent` LowCardinality(String) COMMENT 'what the client says that it is' CODEC(ZSTD(1)),
+    `browser` LowCardinality(String) COMMENT 'family of the browser, such as Firefox' CODEC(ZSTD(1)),
+    `system` LowCardinality(String) COMMENT 'family of the operating system, such as Linux' CODEC(ZSTD(1)),
+    `bot` LowCardinality(String) COMMENT 'name of a crawler or tool, empty for people' CODEC(ZSTD(1)),
+    `tls` LowCardinality(String) COMMENT 'version of TLS, empty without or if it was not logged' CODEC(ZSTD(1)),
+    `cache` LowCardinality(String) COMMENT 'what the server\'s cache did, such as HIT' CODEC(ZSTD(1)),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
+    INDEX `client` client TYPE bloom_filter(0.01) GRANULARITY 1
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, bucket, site, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'requests that web servers logged, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`web_hits` ON CLUSTER `main` AS `telemetry`.`web_hits_local`
+ENGINE = Distributed('main', 'telemetry', 'web_hits_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`web_sessions_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
+    `site` LowCardinality(String) COMMENT 'virtual host, or the service where the log names none' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'first request' CODEC(Delta(8), ZSTD(1)),
+    `end_time` DateTime64(9) COMMENT 'last request' CODEC(Delta(8), ZSTD(1)),
+    `visitor` UInt64 COMMENT 'hash of tenant, site, client and user agent' CODEC(ZSTD(1)),
+    `client` String COMMENT 'address that requests are from; behind trusted proxies the one that they forward' CODEC(ZSTD(1)),
+    `country` LowCardinality(String) COMMENT 'ISO 3166-1 code of the client\'s country, empty if it is not known' CODEC(ZSTD(1)),
+    `user` LowCardinality(String) COMMENT 'whom the server authenticated' CODEC(ZSTD(1)),
+    `browser` LowCardinality(String) COMMENT 'family of the browser, such as Firefox' CODEC(ZSTD(1)),
+    `system` LowCardinality(String) COMMENT 'family of the operating system, such as Linux' CODEC(ZSTD(1)),
+    `bot` LowCardinality(String) COMMENT 'name of a crawler or tool, empty for people' CODEC(ZSTD(1)),
+    `referrer_host` LowCardinality(String) COMMENT 'host of the referrer of the first page' CODEC(ZSTD(1)),
+    `entry` String COMMENT 'path of the first page' CODEC(ZSTD(1)),
+    `exit` String COMMENT 'path of the last page' CODEC(ZSTD(1)),
+    `hits` UInt32 COMMENT 'requests' CODEC(T64, ZSTD(1)),
+    `pages` UInt32 COMMENT 'requests for pages; one is a bounce' CODEC(T64, ZSTD(1)),
+    `failures` UInt32 COMMENT 'requests answered 4xx' CODEC(T64, ZSTD(1)),
+    `errors` UInt32 COMMENT 'requests answered 5xx' CODEC(T64, ZSTD(1)),
+    `sent` Int64 COMMENT 'bytes of all answers' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, bucket, site, time)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'visits: the requests of a visitor without a pause of half an hour, one row each';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`web_sessions` ON CLUSTER `main` AS `telemetry`.`web_sessions_local`
+ENGINE = Distributed('main', 'telemetry', 'web_sessions_local', kafka_partition);
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`findings_local` ON CLUSTER `main`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `time` DateTime64(9) COMMENT 'last request that it is made of, as of the row' CODEC(Delta(8), ZSTD(1)),
+    `id` UInt64 COMMENT 'the same for all rows about one thing' CODEC(ZSTD(1)),
+    `kind` LowCardinality(String) COMMENT 'what it is, such as sql_injection or request_flood' CODEC(ZSTD(1)),
+    `actor` String COMMENT 'who does it: an address, a network, or many' CODEC(ZSTD(1)),
+    `site` LowCardinality(String) COMMENT 'virtual host or service that it is done to' CODEC(ZSTD(1)),
+    `subject` String COMMENT 'what of the site: a path, an account, a tool' CODEC(ZSTD(1)),
+    `first_time` DateTime64(9) COMMENT 'first request that it is made of' CODEC(Delta(8), ZSTD(1)),
+    `hits` UInt64 COMMENT 'requests' CODEC(T64, ZSTD(1)),
+    `clients` UInt64 COMMENT 'addresses' CODEC(T64, ZSTD(1)),
+    `confidence` Float64 COMMENT 'from 0 to 1' CODEC(ZSTD(1)),
+    `harmless` UInt64 COMMENT 'requests of the same actor that were not part of it: what a block would have cost' CODEC(T64, ZSTD(1)),
+    `reason` String COMMENT 'what was seen, for a person' CODEC(ZSTD(1)),
+    `evidence` Array(String) COMMENT 'requests as lines of the combined log format' CODEC(ZSTD(1)),
+    `over` Bool COMMENT 'whether it has ended' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1))
+)
+ENGINE = ReplicatedMergeTree
+PARTITION BY (retention_days, toDate(time, 'UTC'))
+ORDER BY (tenant, time, id)
+TTL toDateTime(time) + toIntervalDay(retention_days)
+SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 2592000, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+COMMENT 'what somebody does who means harm: a row when it is found, more as it goes on, and one when it is over; of the rows of an id and a partition the one with the greatest hits says most, and the partitions add up';
+
+CREATE TABLE IF NOT EXISTS `telemetry`.`findings` ON CLUSTER `main` AS `telemetry`.`findings_local`
+ENGINE = Distributed('main', 'telemetry', 'findings_local', kafka_partition);
 
 CREATE TABLE IF NOT EXISTS `telemetry`.`spans_local` ON CLUSTER `main`
 (
