@@ -117,7 +117,7 @@ func (g *gen) logs(from int64) {
 		l := telemetry.Log{
 			Time: g.time(), Observed: g.anyTime(), TraceID: g.traceID(), Body: g.value(), SeverityText: g.text(), EventName: g.text(),
 			Attrs: g.attrs(), DroppedAttrs: g.count(), Flags: g.count(), Resource: g.index(len(b.Resources)), Scope: g.index(len(b.Scopes)),
-			Severity: uint8(g.n(24)),
+			Severity: uint8(g.n(24)), Pattern: g.uint64(),
 		}
 		binary.BigEndian.PutUint64(l.SpanID[:], uint64(i))
 		b.Logs = append(b.Logs, l)

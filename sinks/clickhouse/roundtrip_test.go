@@ -189,6 +189,7 @@ func TestRoundTrip(t *testing.T) {
 			row["severity_text"], row["event_name"] = l.SeverityText, l.EventName
 			row["body"] = string(otlp.AppendText(nil, &l.Body))
 			row["body_kind"] = []string{"empty", "string", "bool", "int", "double", "array", "map", "bytes"}[l.Body.Kind]
+			row["pattern_id"] = l.Pattern
 			row["trace_id"], row["span_id"], row["flags"] = string(l.TraceID[:]), string(l.SpanID[:]), l.Flags
 			row["attributes"], row["dropped_attributes"] = texts2map(&b, l.Attrs, nil), l.DroppedAttrs
 			want = append(want, row)
