@@ -9,8 +9,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/goshawk-observability/goshawk/ingest/elasticsearch"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/ingest/jaeger"
+	"github.com/goshawk-observability/goshawk/ingest/lines"
+	"github.com/goshawk-observability/goshawk/ingest/loki"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/ingest/zipkin"
@@ -44,7 +47,7 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 	}
 	defer producer.Close()
 	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log,
-		slices.Concat(remotewrite.Routes(s.RemoteWrite), zipkin.Routes(s.Gateway.Limits.MaxJSONDepth), jaeger.Routes())...)
+		gatewayRoutes(&s)...)
 	if err != nil {
 		return err
 	}
@@ -66,6 +69,13 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 		return g.Run(ctx)
 	})
 	return group.Wait()
+}
+
+// gatewayRoutes are the protocols beside OTLP.
+func gatewayRoutes(s *Settings) []gateway.Route {
+	depth := s.Gateway.Limits.MaxJSONDepth
+	return slices.Concat(remotewrite.Routes(s.RemoteWrite), zipkin.Routes(depth), jaeger.Routes(),
+		loki.Routes(depth), elasticsearch.Routes(depth), lines.Routes())
 }
 
 // gatewayProducer lets the gateway ask whether Kafka is there.

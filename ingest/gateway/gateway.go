@@ -299,6 +299,9 @@ func serveGreeting(more []Route) http.HandlerFunc {
 			fmt.Fprintf(&list, "  gRPC %-13s %s, on the port of OTLP/gRPC\n", r.Path, r.About)
 			continue
 		}
+		if len(r.Formats) == 0 {
+			continue // takes nothing
+		}
 		fmt.Fprintf(&list, "  POST %-13s %s\n", r.Path, r.About)
 	}
 	text := fmt.Appendf(nil, greeting, list.String())

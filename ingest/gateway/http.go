@@ -88,6 +88,9 @@ func (s *httpService) serveRoute(w http.ResponseWriter, r *http.Request, route *
 	format, problem := route.formatOf(r)
 	var res result
 	switch {
+	case len(route.Formats) == 0:
+		w.Header().Set("Allow", "GET, HEAD")
+		res = result{outcome: wrongMethod, message: "this path answers GET and HEAD"}
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST")
 		res = result{outcome: wrongMethod, message: "this path answers POST"}
@@ -255,6 +258,9 @@ func (s *httpService) answer(w http.ResponseWriter, format *Format, signal telem
 	}
 	for name, values := range format.Header {
 		h[name] = values
+	}
+	if format.ErrorHeader != "" && kind.status >= 300 {
+		h.Set(format.ErrorHeader, strings.ToValidUTF8(strings.ReplaceAll(res.message, "\n", " "), ""))
 	}
 	for name, values := range res.header {
 		h[name] = values

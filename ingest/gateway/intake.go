@@ -188,7 +188,11 @@ func (in *intake) deliverBy(sender context.Context, ws *works, d delivery) resul
 		return result{outcome: malformed, message: err.Error()}
 	}
 	if parts := w.splitter.Parts(); len(parts) > 0 {
-		id := topic.RequestID(d.tenant+identity, d.body)
+		same := d.body
+		if s, ok := w.splitter.(IdentifiedSplitter); ok {
+			same = s.Identity()
+		}
+		id := topic.RequestID(d.tenant+identity, same)
 		mixed, _ := w.splitter.(MixedSplitter)
 		w.parts = w.parts[:0]
 		for i, p := range parts {

@@ -75,6 +75,9 @@ type Format struct {
 	// Header are fields of every answer to a request in this format. A splitter
 	// can replace them.
 	Header http.Header
+	// ErrorHeader, if set, names the field of an answer that says why a request was
+	// refused.
+	ErrorHeader string
 	// Body words the answer. It may be nil, which answers with a status alone.
 	Body func(signal telemetry.Signal, a Answer) []byte
 
@@ -140,6 +143,15 @@ type WordedSplitter interface {
 	Splitter
 	// Answer returns a body that belongs to the caller, nil for that of the format.
 	Answer() []byte
+}
+
+// IdentifiedSplitter is a splitter of requests that are not the same bytes when
+// they are sent again, or that are not the same request though they are.
+type IdentifiedSplitter interface {
+	Splitter
+	// Identity returns what takes the place of the body where a request that is sent
+	// again is to be recognised. It is asked after the body was split.
+	Identity() []byte
 }
 
 // Answer is what a sender is told.

@@ -48,7 +48,7 @@ func Goshawk() Rules {
 			{Pattern: "processors/*/...", Own: true, Allowed: []string{"telemetry", "telemetry/sketch", "telemetry/otlp/pointwriter", "telemetry/logpattern", "telemetry/weblog/...", "pipeline"}},
 			// The agent is where the receivers of the other folders run.
 			{Pattern: "ingest/agent/...", Own: true, Allowed: []string{"telemetry/...", "internal/...", "ingest/topic", "ingest/probe"}},
-			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic", "ingest/gateway"}},
+			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic", "ingest/gateway", "ingest/logbatch", "ingest/logpush"}},
 			{Pattern: "sinks/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/..."}},
 			{Pattern: "query/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "telemetry/prometheus", "telemetry/rollup", "telemetry/sketch", "internal/...", "dashboards/web"}},
 			{Pattern: "dashboards/web/...", Own: true},
@@ -67,7 +67,7 @@ func Goshawk() Rules {
 		Restricted: []Restricted{
 			{Import: "github.com/segmentio/kafka-go", Only: []string{"internal/kafka/...", "ingest/topic/...", "benchmarks/..."}},
 			{Import: "github.com/ClickHouse/clickhouse-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "query/...", "benchmarks/..."}},
-			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "sinks/rollup/...", "query/promql/...", "query/traces/...", "benchmarks/..."}},
+			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "sinks/rollup/...", "query/promql/...", "query/traces/...", "query/logs/...", "benchmarks/..."}},
 			{Import: "github.com/twmb/franz-go/pkg/kfake", Only: []string{"internal/embedded/..."}},
 			{Import: "github.com/ebitengine/purego", Only: []string{"internal/embedded/..."}},
 			// pdata costs several times what our own rows cost; it is the oracle in

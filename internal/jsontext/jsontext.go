@@ -344,3 +344,6 @@ func (s *Scanner) Double() (float64, error) {
 	}
 	return v, nil
 }
+
+// Text returns the text from the current place up to a later one that Pos returned.
+func (s *Scanner) Text(to int) []byte { return s.src[s.pos:to] }
