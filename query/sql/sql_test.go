@@ -68,6 +68,7 @@ SELECT ?, 'http.server.request.duration', number, CAST(number + 1, 'Enum8(\'gaug
 		}
 		s.Exec(t, "INSERT INTO goshawk.dead_letter_replays (time, tenant, topic, retention_days) VALUES (now(), ?, 'otlp_logs', 30)", tenant)
 		s.Exec(t, "INSERT INTO goshawk.topology (tenant, last_seen, revision, retention_days) VALUES (?, now(), 1, 30)", tenant)
+		s.Exec(t, "INSERT INTO goshawk.log_patterns (tenant, last_seen, revision, retention_days) VALUES (?, now(), 1, 30)", tenant)
 		for _, table := range []string{tables.Samples1m, tables.Samples5m, tables.Samples1h, tables.Rollups} {
 			s.Exec(t, "INSERT INTO goshawk."+table+" (tenant, day, version, retention_days) VALUES (?, today(), ?, 30)", tenant, i)
 		}

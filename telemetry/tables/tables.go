@@ -76,6 +76,7 @@ const (
 	Operations            = "operations_1m"
 	ClockOffsets          = "clock_offsets"
 	LogPatterns1m         = "log_patterns_1m"
+	LogPatterns           = "log_patterns"
 	WebHits               = "web_hits"
 	WebSessions           = "web_sessions"
 	Findings              = "findings"
@@ -117,7 +118,7 @@ func All() []Table {
 	for _, r := range Resolutions() {
 		all = append(all, samplesOf(r))
 	}
-	return append(all, rollups(), sampling(), samplingBlocks(), samplingTraces(), topology(), deadLetters(), deadLetterReplays(), ledger())
+	return append(all, rollups(), sampling(), samplingBlocks(), samplingTraces(), topology(), logPatterns(), deadLetters(), deadLetterReplays(), ledger())
 }
 
 // Get returns the table with the given name, one of the constants above.

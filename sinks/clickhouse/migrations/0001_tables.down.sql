@@ -1,6 +1,7 @@
 {{.DropDistributed "ledger"}}DROP TABLE IF EXISTS {{.Local "ledger"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letter_replays"}}DROP TABLE IF EXISTS {{.Local "dead_letter_replays"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "dead_letters"}}DROP TABLE IF EXISTS {{.Local "dead_letters"}}{{.OnCluster}} SYNC;
+{{.DropDistributed "log_patterns"}}DROP TABLE IF EXISTS {{.Local "log_patterns"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "topology"}}DROP TABLE IF EXISTS {{.Local "topology"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "sampling_traces"}}DROP TABLE IF EXISTS {{.Local "sampling_traces"}}{{.OnCluster}} SYNC;
 {{.DropDistributed "sampling_blocks"}}DROP TABLE IF EXISTS {{.Local "sampling_blocks"}}{{.OnCluster}} SYNC;

@@ -833,6 +833,31 @@ TTL last_seen + toIntervalDay(retention_days)
 SETTINGS non_replicated_deduplication_window = 10000
 COMMENT 'the books of the topology: services, their versions and the edges between them that are known, one row each; rows of a greater revision replace earlier ones';
 
+CREATE TABLE IF NOT EXISTS `goshawk`.`log_patterns`
+(
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
+    `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(ZSTD(1)),
+    `merged_id` UInt64 COMMENT 'the pattern_id of the merged pattern\'s first member, which is its id' CODEC(ZSTD(1)),
+    `merged` String COMMENT 'the merged pattern' CODEC(ZSTD(1)),
+    `pattern` String COMMENT 'the pattern, as in log_patterns_1m' CODEC(ZSTD(1)),
+    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'the most severe class of its lines' CODEC(ZSTD(1)),
+    `state` Enum8('present' = 0, 'vanished' = 1) COMMENT 'whether the merged pattern was seen of late, in the row whose pattern_id is merged_id' CODEC(ZSTD(1)),
+    `first_seen` DateTime COMMENT 'first minute in which it was seen' CODEC(ZSTD(1)),
+    `last_seen` DateTime COMMENT 'last minute in which it was seen, up to half an hour behind for what is present' CODEC(ZSTD(1)),
+    `changed` DateTime COMMENT 'minute since which it is in that state' CODEC(ZSTD(1)),
+    `looks` UInt32 COMMENT 'how often it was looked for and had come since, which tells its usual gap' CODEC(ZSTD(1)),
+    `announced` Bool COMMENT 'whether the event of the last change is in Kafka, or there is none to make' CODEC(ZSTD(1)),
+    `revision` UInt64 COMMENT 'grows with every change' CODEC(ZSTD(1)),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from last_seen' CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(revision)
+PARTITION BY retention_days
+ORDER BY (tenant, service, pattern_id)
+TTL last_seen + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000
+COMMENT 'the books of log patterns: the pattern that each of log_patterns_1m is part of once those that differ in words that vary are merged, one row each; rows of a greater revision replace earlier ones';
+
 CREATE TABLE IF NOT EXISTS `goshawk`.`dead_letters`
 (
     `time` DateTime64(9) COMMENT 'receive time of the record' CODEC(Delta(8), ZSTD(1)),
