@@ -9,10 +9,13 @@ import (
 
 	"github.com/goshawk-observability/goshawk/internal/config"
 	"github.com/goshawk-observability/goshawk/internal/transport"
+	queryerrors "github.com/goshawk-observability/goshawk/query/errors"
+	"github.com/goshawk-observability/goshawk/query/logs"
 	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/query/traces/goshawk"
+	"github.com/goshawk-observability/goshawk/query/weblog"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -35,6 +38,9 @@ type Config struct {
 	SQL          sql.Config          `yaml:"sql"`
 	PromQL       promql.Config       `yaml:"promql"`
 	Traces       traces.Config       `yaml:"traces"`
+	Weblog       weblog.Config       `yaml:"weblog"`
+	Errors       queryerrors.Config  `yaml:"errors"`
+	Logs         logs.Config         `yaml:"logs"`
 	// BusinessLines are parts of the business and the services that work for them.
 	BusinessLines []goshawk.BusinessLine `yaml:"business_lines"`
 	// BusinessAttribute is the attribute of resources that names a service's
@@ -72,6 +78,9 @@ func DefaultConfig() Config {
 		SQL:           sql.DefaultConfig(),
 		PromQL:        promql.DefaultConfig(),
 		Traces:        traces.DefaultConfig(),
+		Weblog:        weblog.DefaultConfig(),
+		Errors:        queryerrors.DefaultConfig(),
+		Logs:          logs.DefaultConfig(),
 
 		BusinessAttribute: goshawk.DefaultBusinessAttribute,
 		Limits: LimitsConfig{
@@ -88,7 +97,7 @@ func DefaultConfig() Config {
 // Validate says what is wrong with the values. It opens nothing.
 func (c *Config) Validate() error {
 	business := c.business()
-	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate(), c.Traces.Validate(), business.Validate())
+	return errors.Join(c.validateAddress(), c.validateTokens(), c.validateTLS(), c.validateLimits(), c.SQL.Validate(), c.PromQL.Validate(), c.Traces.Validate(), c.Weblog.Validate(), c.Errors.Validate(), c.Logs.Validate(), business.Validate())
 }
 
 // business is what the API for traces is told.

@@ -1,10 +1,11 @@
 // Package query is the role that answers: read-only SQL over the ClickHouse
 // HTTP interface, PromQL over Prometheus's, traces over those of Jaeger, Zipkin
-// and Tempo, goshawk's own JSON and the first page, all on one port.
+// and Tempo, logs over Loki's, goshawk's own JSON and the first page, all on one
+// port.
 //
 // This package listens, lets requests in and routes them. Who asks is settled
 // here; what the answers are is in query/sql, query/promql, query/traces,
-// query/api and query/ledger.
+// query/logs, query/api and query/ledger.
 package query
 
 import (
@@ -27,8 +28,11 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/query/api"
+	queryerrors "github.com/goshawk-observability/goshawk/query/errors"
+	"github.com/goshawk-observability/goshawk/query/logs"
 	"github.com/goshawk-observability/goshawk/query/promql"
 	"github.com/goshawk-observability/goshawk/query/sql"
+	"github.com/goshawk-observability/goshawk/query/weblog"
 )
 
 // Deps are what the role is given.
@@ -53,6 +57,9 @@ type Server struct {
 	api     *api.API
 	promql  *promql.API
 	traces  tracing
+	web     *weblog.API
+	errors  *queryerrors.API
+	logs    []logs.API
 	tls     *transport.Certificates // nil without TLS
 	metrics *metrics
 
@@ -93,6 +100,9 @@ func New(cfg Config, deps Deps, reg prometheus.Registerer, log *slog.Logger) (*S
 	}
 	s.promql = promql.New(cfg.PromQL, promql.NewStore(cfg.PromQL, deps.Columns, cfg.SQL.Database), deps.Version, reg, log)
 	s.traces = newTracing(cfg, deps, reg, log)
+	s.web = weblog.New(cfg.Weblog, deps.Conn, cfg.SQL.Database, reg, log)
+	s.errors = queryerrors.New(cfg.Errors, deps.Conn, cfg.SQL.Database, reg, log)
+	s.logs = newLogs(cfg, deps, reg, log)
 	return s, nil
 }
 
@@ -202,6 +212,13 @@ func (s *Server) Handler() http.Handler {
 		s.promql.ServeCardinality(w, r, s.tenantOf(r, g))
 	}))
 	s.routeTraces(mux)
+	s.routeWeb(mux)
+	for _, path := range s.errors.Paths() {
+		mux.HandleFunc(path, s.granted(func(w http.ResponseWriter, r *http.Request, g grant) {
+			s.errors.Serve(w, r, s.tenantOf(r, g))
+		}))
+	}
+	s.routeLogs(mux)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
 	mux.HandleFunc("GET /readyz", s.serveReady)

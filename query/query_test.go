@@ -273,7 +273,7 @@ func TestFlow(t *testing.T) {
 		t.Fatalf("%d %s: %v", status, body, err)
 	}
 	logs := f.Signals[0]
-	if len(f.Signals) != 3 || logs.Signal != "logs" || logs.EventsPerSecond != 55 || logs.RejectedPerSecond != 5 || logs.BlocksPerSecond != 1 || logs.EventsPerBlock != 55 {
+	if len(f.Signals) != 4 || logs.Signal != "logs" || logs.EventsPerSecond != 55 || logs.RejectedPerSecond != 5 || logs.BlocksPerSecond != 1 || logs.EventsPerBlock != 55 {
 		t.Errorf("logs: %+v", logs)
 	}
 	if n := len(logs.History); n != api.HistorySeconds || logs.History[n-1] != 50 || logs.History[n-2] != 60 || logs.History[n-21] != 0 {
