@@ -29,7 +29,7 @@ up: build ## The same without demo traffic.
 	@exec bin/goshawk up
 
 .PHONY: build
-build: engine ## Build bin/goshawk.
+build: engine geo ## Build bin/goshawk.
 	@echo "Building bin/goshawk (a minute or two the first time) ..."
 	@go build -ldflags '$(LDFLAGS)' -o bin/goshawk ./cmd/goshawk
 
@@ -37,8 +37,12 @@ build: engine ## Build bin/goshawk.
 engine: ## Fetch the embedded ClickHouse engine (npm, pinned by a lock file).
 	@deploy/clickhouse/fetch
 
+.PHONY: geo
+geo: ## Fetch which country an address is in (npm, pinned by a lock file).
+	@deploy/geo/fetch
+
 .PHONY: test
-test: engine kafka-fetch javascript-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
+test: engine geo kafka-fetch javascript-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
 	@test/run
 
 .PHONY: check
@@ -82,4 +86,4 @@ kafka: ## Start a real Apache Kafka broker (Java 17), data under deploy/kafka/da
 
 .PHONY: clean
 clean: ## Remove what was built and fetched; data stays.
-	@rm -rf bin .cache deploy/clickhouse/node_modules deploy/kafka/target test/interop/javascript/node_modules
+	@rm -rf bin .cache deploy/clickhouse/node_modules deploy/geo/node_modules deploy/kafka/target test/interop/javascript/node_modules

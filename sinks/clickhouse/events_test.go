@@ -62,12 +62,16 @@ func TestEventsRoundTrip(t *testing.T) {
 	s := newStore(t)
 	sink := s.sink()
 	from := int64(0)
-	rapid.Check(t, func(t *rapid.T) {
-		from += 10
-		var b telemetry.Batch
-		g := gen{t, &b}
+	batches := rapid.Custom(func(t *rapid.T) *telemetry.Batch {
+		b := new(telemetry.Batch)
+		g := gen{t, b}
 		g.block(telemetry.Logs, from)
 		g.events()
+		return b
+	})
+	for i := range 25 {
+		from += 10
+		b := *batches.Example(i)
 		if err := sink.Write(context.Background(), &b); err != nil {
 			t.Fatal(err)
 		}
@@ -122,5 +126,5 @@ func TestEventsRoundTrip(t *testing.T) {
 		check(t, "patterns", s.read(t, tables.LogPatterns1m, &b, "lines"), patterns)
 		check(t, "errors", s.read(t, tables.Errors, &b, "error_group"), failures)
 		check(t, "changes", s.read(t, tables.Changes, &b, "id"), changes)
-	})
+	}
 }

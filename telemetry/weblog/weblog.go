@@ -65,6 +65,7 @@ type Writer struct {
 	groups  map[string]int // by client; kept for one batch
 	event   []byte
 	pending [Groups]pending
+	values  []byte // of the records of one batch
 }
 
 // pending are the events of a group that are not in a record yet.
@@ -74,12 +75,20 @@ type pending struct {
 	count  int64
 }
 
+// keptValues is how much memory for values is kept between batches.
+const keptValues = 16 << 20
+
 // Write appends the batch's WebHits to its derived records, grouped by client.
-// Time is what their receive time is, Unix nanoseconds.
+// Time is what their receive time is, Unix nanoseconds. The records are valid until
+// the next Write.
 func (w *Writer) Write(b *telemetry.Batch, time int64) {
 	if w.groups == nil {
 		w.groups = make(map[string]int)
 	}
+	if cap(w.values) > keptValues {
+		w.values = nil
+	}
+	w.values = w.values[:0]
 	for i := range b.WebHits {
 		h := &b.WebHits[i]
 		group, ok := w.groups[h.Client]
@@ -91,7 +100,7 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 		p := &w.pending[group]
 		tenant := b.TenantOf(h.Resource)
 		if p.count > 0 && (p.tenant != tenant || len(p.events)+len(w.event) > maxValue) {
-			p.flush(b, group, time)
+			w.flush(b, p, group, time)
 		}
 		p.tenant = tenant
 		p.events = appendMessage(p.events, 2, w.event)
@@ -99,22 +108,32 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 	}
 	for group := range w.pending {
 		if p := &w.pending[group]; p.count > 0 {
-			p.flush(b, group, time)
+			w.flush(b, p, group, time)
 		}
 	}
 	clear(w.groups)
 }
 
 // flush makes a record of the events.
-func (p *pending) flush(b *telemetry.Batch, group int, time int64) {
-	inScope := make([]byte, 0, len(p.events)+2*binary.MaxVarintLen64+2)
-	inScope = appendMessage(inScope, 2, p.events) // ResourceLogs.scope_logs
+func (w *Writer) flush(b *telemetry.Batch, p *pending, group int, time int64) {
+	from := len(w.values)
+	inScope := 1 + wire.UvarintLen(uint64(len(p.events))) + len(p.events)
+	w.values = binary.AppendUvarint(append(w.values, 1<<3|wire.LengthType), uint64(inScope)) // resource_logs
+	w.values = appendMessage(w.values, 2, p.events)                                          // ResourceLogs.scope_logs
 	b.Derived = append(b.Derived, telemetry.Derived{
-		Signal: telemetry.Logs, Feed: telemetry.FeedWebHits, Tenant: p.tenant, Key: "web-" + strconv.Itoa(group),
-		Value: appendMessage(make([]byte, 0, len(inScope)+binary.MaxVarintLen64+1), 1, inScope), Events: p.count, Time: time,
+		Signal: telemetry.Logs, Feed: telemetry.FeedWebHits, Tenant: p.tenant, Key: groupKeys[group],
+		Value: w.values[from:len(w.values):len(w.values)], Events: p.count, Time: time,
 	})
 	p.events, p.count, p.tenant = p.events[:0], 0, ""
 }
+
+// groupKeys are the keys of the groups.
+var groupKeys = func() (keys [Groups]string) {
+	for group := range keys {
+		keys[group] = "web-" + strconv.Itoa(group)
+	}
+	return keys
+}()
 
 // The names of attributes.
 const (
@@ -182,7 +201,7 @@ func appendText(b []byte, key, value string) []byte {
 	if !utf8.ValidString(value) {
 		value = strings.ToValidUTF8(value, "\uFFFD")
 	}
-	inner := 1 + sizeUvarint(len(value)) + len(value)
+	inner := 1 + wire.UvarintLen(uint64(len(value))) + len(value)
 	b = appendKey(b, key, inner)
 	return appendString(b, 1, value)
 }
@@ -198,7 +217,7 @@ func appendInt(b []byte, key string, value int64) []byte {
 
 // appendKey appends a KeyValue up to the inside of its value, which has so many bytes.
 func appendKey(b []byte, key string, inner int) []byte {
-	pair := 1 + sizeUvarint(len(key)) + len(key) + 1 + sizeUvarint(inner) + inner
+	pair := 1 + wire.UvarintLen(uint64(len(key))) + len(key) + 1 + wire.UvarintLen(uint64(inner)) + inner
 	b = binary.AppendUvarint(append(b, 6<<3|wire.LengthType), uint64(pair))
 	b = appendString(b, 1, key)
 	return binary.AppendUvarint(append(b, 2<<3|wire.LengthType), uint64(inner))
@@ -210,14 +229,6 @@ func appendMessage(b []byte, field byte, content []byte) []byte {
 
 func appendString(b []byte, field byte, s string) []byte {
 	return append(binary.AppendUvarint(append(b, field<<3|wire.LengthType), uint64(len(s))), s...)
-}
-
-func sizeUvarint(n int) int {
-	size := 1
-	for ; n >= 0x80; n >>= 7 {
-		size++
-	}
-	return size
 }
 
 // ReadVisits makes Visits of a batch's logs. The logs leave the batch: they are
