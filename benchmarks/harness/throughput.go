@@ -120,7 +120,17 @@ const (
 
 func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
-	return runPath(ctx, e, otlpPath("logs", 5.5, benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n))
+	p := otlpPath("logs", 5.5, benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n)
+	p.config = "pipelines: {logs: {processors: []}}"
+	return runPath(ctx, e, p)
+}
+
+// runWebLogPath is the same with everything that is made of logs. All of them are
+// lines of access logs, which is what costs most.
+func runWebLogPath(ctx context.Context, e *env) ([]measurement, error) {
+	warm, n := pathWarm/e.scale, pathLoad/e.scale
+	p := otlpPath("logs", 0, benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n)
+	return runPath(ctx, e, p)
 }
 
 func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
@@ -131,6 +141,7 @@ func runSpanPath(ctx context.Context, e *env) ([]measurement, error) {
 // path is a load for all processes together.
 type path struct {
 	table              string  // where the events arrive
+	config             string  // settings that differ from the defaults
 	limit              float64 // CPU-s/M
 	warm, load         func(ctx context.Context, address string) error
 	warmEvents, events int
@@ -152,7 +163,7 @@ func otlpPath(table string, limit float64, warm, load []otlpclient.Request, warm
 // stored and merges have settled, less what they use when idle.
 func runPath(ctx context.Context, e *env, p path) ([]measurement, error) {
 	return within(e, func(b *bed) ([]measurement, error) {
-		c := cluster.Start(b, cluster.Options{})
+		c := cluster.Start(b, cluster.Options{Config: p.config})
 		roles := []string{"gateway", "broker", "process", "clickhouse"}
 		if err := p.warm(ctx, c.HTTP); err != nil {
 			return nil, err

@@ -120,7 +120,8 @@ func runAgent(ctx context.Context, s Settings, o *observe.Observer, options agen
 	if s.Agent.Listen != "" {
 		group.Go(func() error { return serveHealth(ctx, "agent.listen", s.Agent.Listen, o) })
 	}
-	if len(options.Config) == 0 {
+	inputs := s.Agent.Inputs()
+	if len(options.Config) == 0 || inputs {
 		// It writes to Kafka for certain, maybe as the first of all roles.
 		group.Go(func() error {
 			client, err := kafka.New(s.Kafka)
@@ -129,6 +130,12 @@ func runAgent(ctx context.Context, s Settings, o *observe.Observer, options agen
 			}
 			defer client.Close()
 			return ensureTopics(ctx, client, s.Topics, o.Log)
+		})
+	}
+	if inputs {
+		group.Go(func() error {
+			defer o.Repanic()
+			return agent.RunInputs(ctx, &s.Agent, options, nil)
 		})
 	}
 	group.Go(func() error {

@@ -9,12 +9,14 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/goshawk-observability/goshawk/ingest/changes"
 	"github.com/goshawk-observability/goshawk/ingest/elasticsearch"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/ingest/jaeger"
 	"github.com/goshawk-observability/goshawk/ingest/lines"
 	"github.com/goshawk-observability/goshawk/ingest/loki"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
+	"github.com/goshawk-observability/goshawk/ingest/sentry"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/ingest/zipkin"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
@@ -46,8 +48,12 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 		return err
 	}
 	defer producer.Close()
+	changeRoutes, err := changes.Routes(s.Changes)
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(s.Gateway, gatewayProducer{topic.NewProducer(client, producer), s.Topics.Logs}, o.Registry, o.Log,
-		gatewayRoutes(&s)...)
+		append(gatewayRoutes(&s), changeRoutes...)...)
 	if err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func runGateway(ctx context.Context, s Settings, o *observe.Observer, ready func
 func gatewayRoutes(s *Settings) []gateway.Route {
 	depth := s.Gateway.Limits.MaxJSONDepth
 	return slices.Concat(remotewrite.Routes(s.RemoteWrite), zipkin.Routes(depth), jaeger.Routes(),
-		loki.Routes(depth), elasticsearch.Routes(depth), lines.Routes())
+		loki.Routes(depth), elasticsearch.Routes(depth), lines.Routes(), sentry.Routes(s.Sentry, depth))
 }
 
 // gatewayProducer lets the gateway ask whether Kafka is there.

@@ -64,7 +64,7 @@ Every command takes its settings from --config FILE and from the environment
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"run":     {newUp(), newGateway(), newAgent(), newProcess(), newQuery()},
-		"operate": {newSchema(), newAudit(), newRollup(), newSampling(), newDeadletter(), newCheck(), newConfig()},
+		"operate": {newSchema(), newChange(), newAudit(), newRollup(), newSampling(), newDeadletter(), newCheck(), newConfig(), newWeblog()},
 		"traffic": {newGenerate(), newReplay()},
 		"parts":   {newBroker(), newClickHouse()},
 	} {

@@ -110,6 +110,7 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 	consumers := topic.NewConsumers(client, s.Process.MaxBuffered, o.Log, o.Registry)
 	consumers.WriteIdle(producer)
 	runner := &pipeline.Runner{Metrics: metrics}
+	tellCountries(s.Pipelines.Logs.Processors, o.Log)
 	for _, stream := range s.streams() {
 		chain, err := registry.Build(stream.settings.Processors)
 		if err != nil {
@@ -136,6 +137,13 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 		}
 		if signal == telemetry.Spans && s.Sinks.Topology.Enabled {
 			job := newTopologyJob(s, o, producer, conn)
+			consumer = beside{consumer, func(ctx context.Context) {
+				defer o.Repanic()
+				job.Run(ctx)
+			}}
+		}
+		if stream.topic == s.Topics.Logs && s.Sinks.Patterns.Enabled {
+			job := newPatternsJob(s, o, producer, conn)
 			consumer = beside{consumer, func(ctx context.Context) {
 				defer o.Repanic()
 				job.Run(ctx)

@@ -12,8 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/goshawk-observability/goshawk/ingest/agent"
+	"github.com/goshawk-observability/goshawk/ingest/changes"
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
+	"github.com/goshawk-observability/goshawk/ingest/sentry"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/config"
@@ -23,11 +25,19 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/pipeline"
 	"github.com/goshawk-observability/goshawk/processors"
+	changesprocessor "github.com/goshawk-observability/goshawk/processors/changes"
+	errorsprocessor "github.com/goshawk-observability/goshawk/processors/errors"
+	"github.com/goshawk-observability/goshawk/processors/logpatterns"
+	"github.com/goshawk-observability/goshawk/processors/parse"
 	"github.com/goshawk-observability/goshawk/processors/red"
+	"github.com/goshawk-observability/goshawk/processors/security"
 	"github.com/goshawk-observability/goshawk/processors/servicegraph"
 	"github.com/goshawk-observability/goshawk/processors/traces"
+	weblogprocessor "github.com/goshawk-observability/goshawk/processors/weblog"
+	"github.com/goshawk-observability/goshawk/processors/websessions"
 	"github.com/goshawk-observability/goshawk/query"
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
+	"github.com/goshawk-observability/goshawk/sinks/patterns"
 	"github.com/goshawk-observability/goshawk/sinks/rollup"
 	"github.com/goshawk-observability/goshawk/sinks/sampling"
 	"github.com/goshawk-observability/goshawk/sinks/topology"
@@ -51,6 +61,8 @@ type Settings struct {
 	Gateway     gateway.Config       `yaml:"gateway"`
 	Agent       agent.Config         `yaml:"agent"`
 	RemoteWrite remotewrite.Config   `yaml:"remote_write"`
+	Sentry      sentry.Config        `yaml:"sentry"`
+	Changes     changes.Config       `yaml:"changes"`
 	Process     ProcessSettings      `yaml:"process"`
 	Pipelines   PipelinesSettings    `yaml:"pipelines"`
 	Sinks       SinksSettings        `yaml:"sinks"`
@@ -86,6 +98,7 @@ type SinksSettings struct {
 	Rollup     rollup.Config   `yaml:"rollup"`
 	Sampling   sampling.Config `yaml:"sampling"`
 	Topology   topology.Config `yaml:"topology"`
+	Patterns   patterns.Config `yaml:"patterns"`
 }
 
 // dialect says where the tables are.
@@ -139,8 +152,10 @@ type PipelineSettings struct {
 
 func defaultSettings() Settings {
 	perSignal := PipelineSettings{Source: topic.DefaultSourceConfig(), Processors: pipeline.Chain{}}
-	spans := perSignal
-	spans.Processors = pipeline.Chain{{traces.Registration().Name: map[string]any{}}, {servicegraph.Registration().Name: map[string]any{}}, {red.Registration().Name: map[string]any{}}}
+	logs, spans, webHits := perSignal, perSignal, perSignal
+	logs.Processors = chain(parse.Registration(), weblogprocessor.Registration(), errorsprocessor.Registration(), changesprocessor.Registration(), logpatterns.Registration())
+	spans.Processors = chain(traces.Registration(), servicegraph.Registration(), red.Registration())
+	webHits.Processors = chain(websessions.Registration(), security.Registration())
 	s := Settings{
 		DataDir:     "./goshawk-data",
 		Kafka:       kafka.DefaultConfig(),
@@ -150,11 +165,13 @@ func defaultSettings() Settings {
 		Gateway:     gateway.DefaultConfig(),
 		Agent:       agent.DefaultConfig(),
 		RemoteWrite: remotewrite.DefaultConfig(),
+		Sentry:      sentry.DefaultConfig(),
+		Changes:     changes.DefaultConfig(),
 		Process: ProcessSettings{
 			Listen: "127.0.0.1:8429", Group: "goshawk", MaxBuffered: topic.DefaultMaxBuffered, State: pipeline.DefaultStateConfig(),
 		},
-		Pipelines: PipelinesSettings{Logs: perSignal, Spans: spans, Metrics: perSignal, WebHits: perSignal},
-		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig(), Sampling: sampling.DefaultConfig(), Topology: topology.DefaultConfig()},
+		Pipelines: PipelinesSettings{Logs: logs, Spans: spans, Metrics: perSignal, WebHits: webHits},
+		Sinks:     SinksSettings{ClickHouse: chsink.DefaultConfig(), Rollup: rollup.DefaultConfig(), Sampling: sampling.DefaultConfig(), Topology: topology.DefaultConfig(), Patterns: patterns.DefaultConfig()},
 		Query:     query.DefaultConfig(),
 		Embedded:  EmbeddedSettings{Kafka: broker.DefaultConfig(), ClickHouse: engine.DefaultConfig()},
 		Observe:   observe.DefaultConfig(),
@@ -162,6 +179,15 @@ func defaultSettings() Settings {
 	s.Kafka.Brokers = []string{embedded}
 	s.ClickHouse.Addresses = []string{embedded}
 	return s
+}
+
+// chain lists processors with their default settings.
+func chain(entries ...pipeline.Registration) pipeline.Chain {
+	c := make(pipeline.Chain, 0, len(entries))
+	for _, e := range entries {
+		c = append(c, map[string]any{e.Name: map[string]any{}})
+	}
+	return c
 }
 
 // Validate says everything that is wrong with the values. It opens nothing.
@@ -175,10 +201,13 @@ func (s *Settings) Validate() error {
 		resolved.Gateway.Validate(),
 		resolved.Agent.Validate(),
 		resolved.RemoteWrite.Validate(),
+		resolved.Sentry.Validate(),
+		resolved.Changes.Validate(),
 		resolved.Sinks.ClickHouse.Validate(),
 		resolved.Sinks.Rollup.Validate(),
 		resolved.Sinks.Sampling.Validate(),
 		resolved.Sinks.Topology.Validate(),
+		resolved.Sinks.Patterns.Validate(),
 		resolved.Query.Validate(),
 		resolved.Embedded.Kafka.Validate(),
 		resolved.Embedded.ClickHouse.Validate(),

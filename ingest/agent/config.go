@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/ingest/filelog"
+	"github.com/goshawk-observability/goshawk/ingest/journald"
+	"github.com/goshawk-observability/goshawk/ingest/syslog"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
@@ -28,11 +31,19 @@ type Config struct {
 	Tenant string `yaml:"tenant"`
 	// Listen serves /metrics and /healthz of the agent; empty for none.
 	Listen string `yaml:"listen"`
+	// Files, Syslog and Journald are the agent's own inputs of logs. They run
+	// beside the collector and write to Kafka themselves.
+	Files    filelog.Config  `yaml:"files"`
+	Syslog   syslog.Config   `yaml:"syslog"`
+	Journald journald.Config `yaml:"journald"`
 }
 
 // DefaultConfig looks at the host every 15 seconds.
 func DefaultConfig() Config {
-	return Config{Enabled: true, Config: []string{}, Interval: 15 * time.Second, Tenant: telemetry.DefaultTenant}
+	return Config{
+		Enabled: true, Config: []string{}, Interval: 15 * time.Second, Tenant: telemetry.DefaultTenant,
+		Files: filelog.DefaultConfig(), Syslog: syslog.DefaultConfig(), Journald: journald.DefaultConfig(),
+	}
 }
 
 // Validate says what is wrong with the values. It opens nothing.
@@ -46,6 +57,11 @@ func (c *Config) Validate() error {
 	}
 	if !telemetry.ValidTenant(c.Tenant) {
 		errs = append(errs, fmt.Errorf("agent.tenant: %q is not the name of a tenant", c.Tenant))
+	}
+	for section, err := range map[string]error{"files": c.Files.Validate(), "syslog": c.Syslog.Validate(), "journald": c.Journald.Validate()} {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("agent.%s.%w", section, err))
+		}
 	}
 	return errors.Join(errs...)
 }

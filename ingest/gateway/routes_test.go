@@ -179,7 +179,7 @@ func TestProtocolOfSeveralSignals(t *testing.T) {
 		Token: func(r *http.Request) string { return "Bearer " + r.URL.Query().Get("key") },
 		Other: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "shelf ", r.PathValue("shelf")) }),
 		Formats: []Format{{
-			ContentType: "text/pairs", AnswerType: "text/plain",
+			ContentType: "text/pairs", AnswerType: "text/plain", ErrorHeader: "Why",
 			NewSplitter: func(otlp.Limits, func(int64) error) Splitter { return &pairs{} },
 			Body:        func(_ telemetry.Signal, a Answer) []byte { return []byte(a.Message) },
 		}},
@@ -206,6 +206,9 @@ func TestProtocolOfSeveralSignals(t *testing.T) {
 		a := g.send(t, request{path: c.path, contentType: "text/pairs", body: strings.NewReader(c.body)})
 		if a.status != c.status || !strings.Contains(string(a.body), c.text) {
 			t.Errorf("%s: %d %q", name, a.status, a.body)
+		}
+		if why := a.header.Get("Why"); c.status != 404 && (why == "") != (c.status == 200) {
+			t.Errorf("%s: the reason in the header is %q", name, why)
 		}
 		parts := g.recorder.Take()
 		if n := events(parts); n != c.produced {

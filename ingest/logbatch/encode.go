@@ -18,8 +18,8 @@ const (
 	recordTag   = 6<<3 | wire.LengthType
 )
 
-// Resource returns an encoded Resource. Of attributes with the same key the
-// last one counts; those without a value are left out.
+// Resource returns an encoded Resource. Attributes without a value are left out;
+// of others with the same key the last one counts.
 func Resource(attributes ...Attribute) []byte {
 	var b []byte
 	for i, a := range attributes {
@@ -32,7 +32,7 @@ func Resource(attributes ...Attribute) []byte {
 
 func again(attributes []Attribute, key string) bool {
 	for _, a := range attributes {
-		if a.Key == key {
+		if a.Key == key && a.Value != "" {
 			return true
 		}
 	}
@@ -40,7 +40,7 @@ func again(attributes []Attribute, key string) bool {
 }
 
 // AppendText appends an attribute of a log record to an encoded list of them.
-func AppendText(list []byte, key string, value []byte) []byte {
+func AppendText[K string | []byte](list []byte, key K, value []byte) []byte {
 	return appendAttribute(list, recordTag, key, value)
 }
 
@@ -65,7 +65,7 @@ func AppendInt(list []byte, key string, value int64) []byte {
 	return binary.AppendUvarint(list, uint64(value))
 }
 
-func appendAttribute(b []byte, tag byte, key string, value []byte) []byte {
+func appendAttribute[K string | []byte](b []byte, tag byte, key K, value []byte) []byte {
 	n, good := measure(value)
 	inner := textSize(n)
 	b = binary.AppendUvarint(append(b, tag), uint64(textSize(len(key))+textSize(inner)))

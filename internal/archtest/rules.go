@@ -47,7 +47,7 @@ func Goshawk() Rules {
 			{Pattern: "processors", Allowed: []string{"telemetry", "pipeline", "processors/*"}},
 			{Pattern: "processors/*/...", Own: true, Allowed: []string{"telemetry", "telemetry/sketch", "telemetry/otlp/pointwriter", "telemetry/logpattern", "telemetry/weblog/...", "pipeline"}},
 			// The agent is where the receivers of the other folders run.
-			{Pattern: "ingest/agent/...", Own: true, Allowed: []string{"telemetry/...", "internal/...", "ingest/topic", "ingest/probe"}},
+			{Pattern: "ingest/agent/...", Own: true, Allowed: []string{"telemetry/...", "internal/...", "ingest/topic", "ingest/probe", "ingest/logbatch", "ingest/filelog", "ingest/syslog", "ingest/journald"}},
 			{Pattern: "ingest/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/...", "ingest/topic", "ingest/gateway", "ingest/logbatch", "ingest/logpush"}},
 			{Pattern: "sinks/*/...", Own: true, Allowed: []string{"telemetry/...", "pipeline/...", "internal/..."}},
 			{Pattern: "query/...", Own: true, Allowed: []string{"telemetry", "telemetry/tables", "telemetry/prometheus", "telemetry/rollup", "telemetry/sketch", "internal/...", "dashboards/web"}},

@@ -87,3 +87,28 @@ func (c *Cluster) Admin(query string) (string, error) {
 	text, err := body(http.Post(address, "text/plain", strings.NewReader(query)))
 	return strings.TrimRight(text, "\n"), err
 }
+
+// Metric returns the sum of the samples with a name that a process serves at an
+// address, under /metrics.
+func (c *Cluster) Metric(address, name string) (float64, error) {
+	text, err := body((&http.Client{Timeout: 5 * time.Second}).Get("http://" + address + "/metrics"))
+	if err != nil {
+		return 0, err
+	}
+	sum, found := 0.0, false
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		value, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' ')+1:]), 64)
+		if err != nil {
+			return 0, fmt.Errorf("metric %s: %w", name, err)
+		}
+		sum, found = sum+value, true
+	}
+	if !found {
+		return 0, fmt.Errorf("%s serves no metric %s", address, name)
+	}
+	return sum, nil
+}

@@ -35,6 +35,9 @@ type Options struct {
 	Agent bool
 	// AgentConfig is what that agent collects instead, as YAML of the collector.
 	AgentConfig string
+	// AgentInputs are further settings of the agent, as in {files: {}} without
+	// the outer braces.
+	AgentInputs string
 	// Args are added to the command line of `goshawk up`.
 	Args []string
 	// Kafka is the bootstrap address of a broker that is used instead of the
@@ -135,18 +138,22 @@ func (c *Cluster) writeConfig() {
 		}
 		agentConfig = fmt.Sprintf("[%q]", path)
 	}
+	inputs := ""
+	if c.options.AgentInputs != "" {
+		inputs = ", " + c.options.AgentInputs
+	}
 	text := fmt.Sprintf(`data_dir: %s
 kafka: {brokers: [%q]}
 clickhouse: {addresses: [%q]}
 gateway: {otlp_grpc: %q, otlp_http: %q}
 process: {listen: "127.0.0.1:0"}
 query: {listen: %q}
-agent: {enabled: %t, interval: 1s, config: %s}
+agent: {enabled: %t, interval: 1s, config: %s%s}
 embedded:
   kafka: {listen: %q}
   clickhouse: {native_port: %s, http_port: %s}
 %s
-`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.options.Agent, agentConfig, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
+`, filepath.Join(c.dir, "data"), brokers, addresses, c.GRPC, c.HTTP, c.Query, c.options.Agent, agentConfig, inputs, c.Kafka, port(c.Native), port(c.ClickHouseHTTP), c.options.Config)
 	if c.options.Kafka != "" {
 		text = strings.Replace(text, fmt.Sprintf("  kafka: {listen: %q}\n", c.Kafka), "", 1)
 	}
@@ -163,8 +170,11 @@ func (c *Cluster) ConfigPath() string { return c.config }
 func (c *Cluster) Launch(role string) {
 	c.t.Helper()
 	args := []string{role, "--config", c.config}
-	if role == "up" {
+	switch role {
+	case "up":
 		args = append(args, c.options.Args...)
+	case "agent":
+		args[1] = "--settings" // --config is the collector's
 	}
 	log, err := os.OpenFile(filepath.Join(c.dir, role+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -294,7 +304,7 @@ func (c *Cluster) stop() {
 	if c.t.Failed() {
 		c.t.Log(c.Logs())
 	}
-	roles := append([]string{"up"}, "query", "process", "gateway", "clickhouse", "broker")
+	roles := append([]string{"up"}, "agent", "query", "process", "gateway", "clickhouse", "broker")
 	for _, role := range roles {
 		c.mu.Lock()
 		p := c.procs[role]

@@ -3,6 +3,7 @@ module github.com/goshawk-observability/goshawk/test/interop
 go 1.26.7
 
 require (
+	github.com/getsentry/sentry-go v0.50.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/exporter/kafkaexporter v0.155.0
 	github.com/open-telemetry/opentelemetry-collector-contrib/receiver/kafkareceiver v0.155.0
 )

@@ -26,6 +26,8 @@ const (
 	Gauge
 	// Histogram is cumulative and has explicit bounds.
 	Histogram
+	// Delta is a monotonic sum of what came since the point before.
+	Delta
 )
 
 // Label is an attribute of a resource or a point, a text.
@@ -54,7 +56,7 @@ const (
 )
 
 // shapes are the tags of the kinds in a Metric.
-var shapes = [...]byte{Sum: 7<<3 | wire.LengthType, Gauge: 5<<3 | wire.LengthType, Histogram: 9<<3 | wire.LengthType}
+var shapes = [...]byte{Sum: 7<<3 | wire.LengthType, Gauge: 5<<3 | wire.LengthType, Histogram: 9<<3 | wire.LengthType, Delta: 7<<3 | wire.LengthType}
 
 // Writer writes one request after the other. It is used by one goroutine at a time.
 type Writer struct {
@@ -98,7 +100,7 @@ func (w *Writer) endMetric() {
 	}
 	shape := len(w.points)
 	switch w.kind {
-	case Sum:
+	case Sum, Delta:
 		shape += 4
 	case Histogram:
 		shape += 2
@@ -111,10 +113,14 @@ func (w *Writer) endMetric() {
 	b = appendText(b, 3<<3|wire.LengthType, w.unit)
 	b = appendHead(b, shapes[w.kind], shape)
 	b = append(b, w.points...)
-	if w.kind != Gauge {
+	switch w.kind {
+	case Sum, Histogram:
 		b = append(b, tagTemporality, byte(telemetry.Cumulative))
+	case Delta:
+		b = append(b, tagTemporality, byte(telemetry.Delta))
+	case Gauge:
 	}
-	if w.kind == Sum {
+	if w.kind == Sum || w.kind == Delta {
 		b = append(b, tagMonotonic, 1)
 	}
 	w.metrics, w.points = b, w.points[:0]

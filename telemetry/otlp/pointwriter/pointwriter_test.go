@@ -246,3 +246,18 @@ func BenchmarkWriter(b *testing.B) {
 		w.Finish()
 	}
 }
+
+// TestDelta writes a sum of delta temporality, whose points are read as such.
+func TestDelta(t *testing.T) {
+	w := New(nil, "")
+	w.Metric("sessions", "{session}", "", Delta)
+	w.Number([]Label{{"status", "ok"}}, 0, now, 3)
+	value, events := w.Finish()
+	m := read(t, value).ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0)
+	if s := m.Sum(); events != 1 || s.AggregationTemporality() != pmetric.AggregationTemporalityDelta || !s.IsMonotonic() || s.DataPoints().At(0).DoubleValue() != 3 {
+		t.Errorf("%d events: %v", events, m.Sum())
+	}
+	if b := decode(t, value); len(b.Numbers) != 1 || b.Metrics[0].Temporality != telemetry.Delta {
+		t.Errorf("decoded %+v", b.Metrics)
+	}
+}
