@@ -49,6 +49,13 @@ func (s *state) begins(file io.ReaderAt, size int64) bool {
 	return size >= offset && printed(file, head, 0) && printed(file, tail, offset-int64(tail.Bytes))
 }
 
+// keeps reports whether a file has the content of the state, of which something
+// is known.
+func (s *state) keeps(file io.ReaderAt, size int64) bool {
+	_, head, _ := s.end()
+	return head.Bytes > 0 && s.begins(file, size)
+}
+
 // printed reports whether the print is that of the bytes of a file at an offset.
 func printed(file io.ReaderAt, p print, at int64) bool {
 	b := make([]byte, p.Bytes)

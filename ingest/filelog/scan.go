@@ -166,12 +166,13 @@ func (t *Tailer) findCopy(s *state, in *input) *tail {
 		if !ok {
 			continue
 		}
-		if !s.begins(file, size) || other != nil && other.begins(file, size) || t.wasRead(s, f.inode, file, size) {
+		if !s.begins(file, size) || other != nil && other.keeps(file, size) || t.wasRead(s, f.inode, file, size) {
 			_ = file.Close()
 			continue
 		}
 		if other != nil {
-			// It was an earlier copy, over which this one was written.
+			// It was an earlier copy, over which this one was written, or empty when
+			// it was found.
 			t.unbind(other)
 			t.loseRest(other)
 			t.note(false, entry{Gone: []fileID{other.ID}})
