@@ -75,6 +75,7 @@ func weblogReport(c *cobra.Command, args []string, o report.Options, f weblogFla
 	if err != nil {
 		return err
 	}
+	leaveStartBehind()
 	if os.Getenv("GOGC") == "" {
 		// Most of the memory are tables that stay; what is made beside them is little.
 		debug.SetGCPercent(40)
