@@ -35,6 +35,7 @@ func TestLogsTenants(t *testing.T) {
 		if status != http.StatusOK || strings.Count(body, "secret of ") != 2 || !strings.Contains(body, "secret of "+c.sees+" 1") {
 			t.Errorf("%+v: %d %s", c, status, body)
 		}
+		//nolint:bodyclose // the library closes it
 		conn, _, err := websocket.Dial(ctx, s.url+"/loki/api/v1/tail?query="+selector, &websocket.DialOptions{HTTPHeader: http.Header{
 			"Authorization": {"Bearer " + c.token}, "X-Scope-Orgid": {c.header},
 		}})
@@ -53,6 +54,7 @@ func TestLogsTenants(t *testing.T) {
 		}
 	}
 	// A page of another site cannot follow either.
+	//nolint:bodyclose // the library closes it
 	if _, response, err := websocket.Dial(ctx, s.url+"/loki/api/v1/tail?query="+selector, &websocket.DialOptions{HTTPHeader: http.Header{
 		"Authorization": {"Bearer of-acme"}, "Origin": {"https://evil.example.org"},
 	}}); err == nil || response == nil || response.StatusCode != http.StatusForbidden {

@@ -43,8 +43,12 @@ func (c *change) append(request []byte) []byte {
 		l.Severity = logwriter.SeverityWarn
 	}
 	l.Attributes = known(append([]logwriter.Attribute{
-		{Key: "change.kind", Value: c.Kind}, {Key: "change.id", Value: c.ID}, {Key: "change.status", Value: c.Status}, {Key: "change.source", Value: c.Source},
-		{Key: "user.name", Value: c.Author}, {Key: "url.full", Value: c.Link},
+		{Key: "change.kind", Value: c.Kind},
+		{Key: "change.id", Value: c.ID},
+		{Key: "change.status", Value: c.Status},
+		{Key: "change.source", Value: c.Source},
+		{Key: "user.name", Value: c.Author},
+		{Key: "url.full", Value: c.Link},
 	}, c.more...))
 	if c.Kind == "deployment" {
 		l.Attributes = append(l.Attributes, known([]logwriter.Attribute{{Key: "deployment.id", Value: c.ID}})...)
@@ -53,8 +57,10 @@ func (c *change) append(request []byte) []byte {
 		}
 	}
 	resource := logwriter.Resource(known(append([]logwriter.Attribute{
-		{Key: "service.name", Value: c.Service}, {Key: "service.version", Value: c.Version},
-		{Key: "deployment.environment.name", Value: c.Environment}, {Key: "host.name", Value: c.Host},
+		{Key: "service.name", Value: c.Service},
+		{Key: "service.version", Value: c.Version},
+		{Key: "deployment.environment.name", Value: c.Environment},
+		{Key: "host.name", Value: c.Host},
 	}, c.resource...))...)
 	// Requests behind each other are one request.
 	return append(request, logwriter.Request(resource, "github.com/goshawk-observability/goshawk/ingest/changes", l)...)

@@ -52,7 +52,7 @@ func (d *decoder) Decode(s *logpush.Splitter, body []byte, received int64) error
 		switch a.name {
 		case "create", "index":
 		case "delete":
-			d.item(s, &a, http.StatusBadRequest, "logs are not deleted here")
+			d.item(&a, http.StatusBadRequest, "logs are not deleted here")
 			continue // has no document
 		default:
 			return fmt.Errorf("action %d is %.40q; want create or index", number, a.name)
@@ -65,11 +65,11 @@ func (d *decoder) Decode(s *logpush.Splitter, body []byte, received int64) error
 		switch {
 		case errors.As(err, &wrong):
 			s.Reject(number, otlp.ReasonMalformed, wrong.Error())
-			d.item(s, &a, http.StatusBadRequest, wrong.Error())
+			d.item(&a, http.StatusBadRequest, wrong.Error())
 		case err != nil:
 			return err
 		default:
-			d.item(s, &a, http.StatusCreated, "")
+			d.item(&a, http.StatusCreated, "")
 		}
 		if !s.Claim(len(d.items) / (number + 1)) {
 			return logpush.ErrFull
@@ -116,7 +116,7 @@ func (d *decoder) action(line []byte, a *action) error {
 }
 
 // item adds the outcome of a document to the answer.
-func (d *decoder) item(s *logpush.Splitter, a *action, status int, reason string) {
+func (d *decoder) item(a *action, status int, reason string) {
 	if len(d.items) > 0 {
 		d.items = append(d.items, ',')
 	}

@@ -52,9 +52,9 @@ type state struct {
 	Offset int64 `json:"offset"`
 	// Inside says that Offset is within an event that was cut.
 	Inside bool `json:"inside,omitempty"`
-	// Head is a print of the first bytes, Tail one of the bytes before Offset.
-	Head print `json:"head"`
-	Tail print `json:"tail"`
+	// Head is an imprint of the first bytes, Tail one of the bytes before Offset.
+	Head imprint `json:"head"`
+	Tail imprint `json:"tail"`
 	// Pending is what may have been produced, and is produced again until it is
 	// acknowledged.
 	Pending *plan `json:"pending,omitempty"`
@@ -73,12 +73,12 @@ type plan struct {
 	// Sum is a hash of the bytes.
 	Sum uint64 `json:"sum"`
 	// Head and Tail are the prints that the state has afterwards.
-	Head print `json:"head"`
-	Tail print `json:"tail"`
+	Head imprint `json:"head"`
+	Tail imprint `json:"tail"`
 }
 
-// print is a hash of a number of bytes at a known place of a file.
-type print struct {
+// imprint is a hash of a number of bytes at a known place of a file.
+type imprint struct {
 	Bytes int    `json:"bytes"`
 	Hash  uint64 `json:"hash"`
 }
@@ -150,7 +150,7 @@ func (c *checkpoint) replay(r io.Reader) error {
 	lines := bufio.NewReaderSize(r, 64<<10)
 	for number := 1; ; number++ {
 		line, err := readLine(lines)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -11,19 +11,19 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// printBytes is how many bytes a print covers, where there are as many.
+// printBytes is how many bytes a imprint covers, where there are as many.
 const printBytes = 1024
 
-// printOf returns the print of some bytes; the zero print is that of none.
-func printOf(b []byte) print {
+// printOf returns the imprint of some bytes; the zero imprint is that of none.
+func printOf(b []byte) imprint {
 	if len(b) == 0 {
-		return print{}
+		return imprint{}
 	}
-	return print{len(b), xxh3.Hash(b)}
+	return imprint{len(b), xxh3.Hash(b)}
 }
 
-// of reports whether the print is that of the first bytes of b.
-func (p print) of(b []byte) bool { return len(b) >= p.Bytes && printOf(b[:p.Bytes]) == p }
+// of reports whether the imprint is that of the first bytes of b.
+func (p imprint) of(b []byte) bool { return len(b) >= p.Bytes && printOf(b[:p.Bytes]) == p }
 
 // describe returns what is known of a regular file.
 func describe(path string, info os.FileInfo) (found, bool) {
@@ -35,7 +35,7 @@ func describe(path string, info os.FileInfo) (found, bool) {
 }
 
 // end returns how far the content is known, and its prints.
-func (s *state) end() (offset int64, head, tail print) {
+func (s *state) end() (offset int64, head, tail imprint) {
 	if p := s.Pending; p != nil {
 		return p.To, p.Head, p.Tail
 	}
@@ -56,15 +56,15 @@ func (s *state) keeps(file io.ReaderAt, size int64) bool {
 	return head.Bytes > 0 && s.begins(file, size)
 }
 
-// printed reports whether the print is that of the bytes of a file at an offset.
-func printed(file io.ReaderAt, p print, at int64) bool {
+// printed reports whether the imprint is that of the bytes of a file at an offset.
+func printed(file io.ReaderAt, p imprint, at int64) bool {
 	b := make([]byte, p.Bytes)
 	n, _ := file.ReadAt(b, at)
 	return n == len(b) && printOf(b) == p
 }
 
 // newPrints returns the prints of a file of which nothing before an offset is read.
-func newPrints(file io.ReaderAt, offset int64) (head, tail print, err error) {
+func newPrints(file io.ReaderAt, offset int64) (head, tail imprint, err error) {
 	b := make([]byte, min(offset, printBytes))
 	if _, err = file.ReadAt(b, 0); err != nil && len(b) > 0 {
 		return head, tail, err

@@ -175,7 +175,7 @@ func (t *Tailer) fill(ctx context.Context, b *batch, tl *tail, now time.Time) (b
 	}
 	raw := b.raw[:before+want]
 	read, err := tl.file.ReadAt(raw, tl.Offset-int64(before))
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
 	if read < before || printOf(raw[:before]) != tl.Tail || tl.Offset == 0 && !tl.Head.of(raw[:read]) {

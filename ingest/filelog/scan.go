@@ -324,7 +324,7 @@ func (t *Tailer) holds(f found) bool {
 
 func (t *Tailer) beginsAsAnother(f found) bool {
 	var file *os.File
-	prints := map[int]print{}
+	prints := map[int]imprint{}
 	for _, tl := range t.order {
 		_, head, _ := tl.end()
 		if head.Bytes == 0 || int64(head.Bytes) > f.size || filepath.Dir(tl.Path) != filepath.Dir(f.path) {
@@ -336,7 +336,7 @@ func (t *Tailer) beginsAsAnother(f found) bool {
 				if file, _, ok = openRegular(f.path, f.inode); !ok {
 					return false
 				}
-				defer file.Close() //nolint:revive // it is opened once
+				defer file.Close()
 			}
 			b := make([]byte, head.Bytes)
 			if n, _ := file.ReadAt(b, 0); n < len(b) {

@@ -69,7 +69,7 @@ func (t *tail) ready(now time.Time) bool {
 	return t.tried != t.size || !t.waits(now)
 }
 
-// grow takes note of a size. The print of a file's beginning is taken as soon as
+// grow takes note of a size. The imprint of a file's beginning is taken as soon as
 // there is one: a copy is known by it, should nothing else be read before.
 func (t *Tailer) grow(tl *tail, size int64, entries []entry) []entry {
 	if size == tl.size {

@@ -38,7 +38,7 @@ func readEntry(r *bufio.Reader, field func(name, value []byte, cut bool)) error 
 			}
 			field(memory[:len(name)], memory[len(name)+1:], cut)
 			continue
-		case err == io.EOF && len(line) == 0 && fields == 0:
+		case errors.Is(err, io.EOF) && len(line) == 0 && fields == 0:
 			return io.EOF
 		case err != nil:
 			return fmt.Errorf("%w: %w", errFormat, err)

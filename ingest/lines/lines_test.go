@@ -49,10 +49,10 @@ func TestIdentity(t *testing.T) {
 		}
 		return id
 	}
-	if identity("", "") == identity("", "") {
+	if first, second := identity("", ""), identity("", ""); first == second {
 		t.Error("two requests without a key are taken for the same")
 	}
-	if identity("", "k") != identity("", "k") || identity("", "k") == identity("", "l") || identity("?service=a", "k") == identity("?service=b", "k") {
+	if first, second := identity("", "k"), identity("", "k"); first != second || identity("", "k") == identity("", "l") || identity("?service=a", "k") == identity("?service=b", "k") {
 		t.Error("the key does not tell requests apart as it should")
 	}
 }

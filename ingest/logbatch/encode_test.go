@@ -60,7 +60,7 @@ func TestRecord(t *testing.T) {
 		t.Errorf("record is %v %v %v %v %q", l.Timestamp(), l.ObservedTimestamp(), l.SeverityNumber(), l.SeverityText(), l.Body().Str())
 	}
 	got := l.Attributes().AsRaw()
-	if got["k"] != "v" || len(got["long"].(string)) != 70_000 || got["yes"] != true || got["small"] != int64(7) || got["negative"] != int64(-1) {
+	if got["k"] != "v" || len(got["long"].(string)) != 70_000 || got["yes"] != any(true) || got["small"] != int64(7) || got["negative"] != int64(-1) {
 		t.Errorf("attributes are %.200v", got)
 	}
 }

@@ -263,10 +263,21 @@ func (d *decoder) eachResource(yield func(key string, value []byte)) {
 		key   string
 		value []byte
 	}{
-		{"service.name", service}, {"service.version", c.release}, {"deployment.environment.name", c.environment}, {"host.name", c.server},
-		{"telemetry.sdk.name", c.sdkName}, {"telemetry.sdk.version", c.sdkVersion}, {"telemetry.sdk.language", []byte(c.language())},
-		{"process.runtime.name", c.runtimeName}, {"process.runtime.version", c.runtimeVersion}, {"os.name", c.osName}, {"os.version", c.osVersion},
-		{"host.arch", c.architecture}, {"device.model.name", c.device}, {"sentry.project", []byte(d.project)}, {"sentry.dist", c.dist},
+		{"service.name", service},
+		{"service.version", c.release},
+		{"deployment.environment.name", c.environment},
+		{"host.name", c.server},
+		{"telemetry.sdk.name", c.sdkName},
+		{"telemetry.sdk.version", c.sdkVersion},
+		{"telemetry.sdk.language", []byte(c.language())},
+		{"process.runtime.name", c.runtimeName},
+		{"process.runtime.version", c.runtimeVersion},
+		{"os.name", c.osName},
+		{"os.version", c.osVersion},
+		{"host.arch", c.architecture},
+		{"device.model.name", c.device},
+		{"sentry.project", []byte(d.project)},
+		{"sentry.dist", c.dist},
 	} {
 		if len(one.value) > 0 {
 			yield(one.key, shortened(one.value, maxKey))

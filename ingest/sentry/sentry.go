@@ -29,8 +29,10 @@ func Routes(cfg Config, maxDepth int) []gateway.Route {
 		path, about string
 		single      bool
 	}{
-		{"/api/{project}/envelope/", "Sentry envelopes", false}, {"/api/{project}/envelope", "the same", false},
-		{"/api/{project}/store/", "Sentry events", true}, {"/api/{project}/store", "the same", true},
+		{"/api/{project}/envelope/", "Sentry envelopes", false},
+		{"/api/{project}/envelope", "the same", false},
+		{"/api/{project}/store/", "Sentry events", true},
+		{"/api/{project}/store", "the same", true},
 	} {
 		routes = append(routes, gateway.Route{
 			Path: path.path, Signal: telemetry.Logs, Also: []telemetry.Signal{telemetry.Spans, telemetry.Metrics}, About: path.about, Token: token,

@@ -203,11 +203,23 @@ var kinds = []struct {
 	op   string
 	kind byte
 }{
-	{"http.server", spanwriter.KindServer}, {"rpc.server", spanwriter.KindServer}, {"grpc.server", spanwriter.KindServer}, {"websocket.server", spanwriter.KindServer},
-	{"http.client", spanwriter.KindClient}, {"http", spanwriter.KindClient}, {"rpc", spanwriter.KindClient}, {"grpc", spanwriter.KindClient},
-	{"db", spanwriter.KindClient}, {"cache", spanwriter.KindClient},
-	{"queue.publish", spanwriter.KindProducer}, {"queue.submit", spanwriter.KindProducer}, {"queue.create", spanwriter.KindProducer},
-	{"queue", spanwriter.KindConsumer}, {"topic.receive", spanwriter.KindConsumer}, {"topic.process", spanwriter.KindConsumer}, {"topic.send", spanwriter.KindProducer},
+	{"http.server", spanwriter.KindServer},
+	{"rpc.server", spanwriter.KindServer},
+	{"grpc.server", spanwriter.KindServer},
+	{"websocket.server", spanwriter.KindServer},
+	{"http.client", spanwriter.KindClient},
+	{"http", spanwriter.KindClient},
+	{"rpc", spanwriter.KindClient},
+	{"grpc", spanwriter.KindClient},
+	{"db", spanwriter.KindClient},
+	{"cache", spanwriter.KindClient},
+	{"queue.publish", spanwriter.KindProducer},
+	{"queue.submit", spanwriter.KindProducer},
+	{"queue.create", spanwriter.KindProducer},
+	{"queue", spanwriter.KindConsumer},
+	{"topic.receive", spanwriter.KindConsumer},
+	{"topic.process", spanwriter.KindConsumer},
+	{"topic.send", spanwriter.KindProducer},
 }
 
 func kindOf(op []byte) byte {

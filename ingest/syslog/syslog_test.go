@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -406,8 +407,8 @@ func TestSlowKafka(t *testing.T) {
 	}()
 	<-p.Entered
 	select {
-	case <-sent:
-		t.Error("everything was taken while kafka took nothing")
+	case err := <-sent:
+		t.Errorf("everything was taken while kafka took nothing: %v", err)
 	case <-time.After(300 * time.Millisecond):
 	}
 	release()
@@ -467,7 +468,7 @@ func TestLimits(t *testing.T) {
 	if _, err := second.Read(make([]byte, 1)); err == nil {
 		t.Error("a second connection was taken")
 	}
-	if _, err := first.Read(make([]byte, 1)); err != io.EOF {
+	if _, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("an idle connection ends with %v", err)
 	}
 	for testutil.ToFloat64(s.metrics.connections) > 0 {

@@ -84,7 +84,7 @@ func newLineColumns(which part, known streams) *lineColumns {
 }
 
 // entry fills an entry with the ith row of the block. Its texts are copies.
-func (c *lineColumns) entry(e *pipeline.Entry, i int) *stream {
+func (c *lineColumns) entry(e *pipeline.Entry, i int) {
 	e.Reset()
 	s := c.known.get(c.services.Row(i), c.resources.Row(i))
 	e.Time, e.Stream = c.times[i], s.of(c.classes[i])
@@ -92,7 +92,7 @@ func (c *lineColumns) entry(e *pipeline.Entry, i int) *stream {
 		e.Line = c.bodies.Row(i)
 	}
 	if c.which&withRecord == 0 {
-		return s
+		return
 	}
 	c.attributes = c.attributes[:0]
 	from := 0
@@ -116,5 +116,4 @@ func (c *lineColumns) entry(e *pipeline.Entry, i int) *stream {
 		e.Meta = e.Meta[1:]
 	}
 	e.Meta = record(e.Meta, e.Stream, c.attributes, s.long)
-	return s
 }

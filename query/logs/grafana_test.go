@@ -210,12 +210,13 @@ func testTail(t *testing.T, f *fixture) {
 	s := f.serve(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
+	//nolint:bodyclose // the library closes it
 	conn, response, err := websocket.Dial(ctx, s.URL+"/loki/api/v1/tail?limit=2&query="+url.QueryEscape(`{service_name="cart"} != "no"`)+"&start="+strconv.FormatInt(time.Now().Add(-time.Minute).UnixNano(), 10),
 		&websocket.DialOptions{HTTPHeader: map[string][]string{"Tenant": {"tail"}}})
 	if err != nil {
 		t.Fatal(err, response)
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	var seen []string
 	next := func() (dropped int) {
 		t.Helper()

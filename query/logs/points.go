@@ -110,7 +110,7 @@ func (r *Reader) rangePoints(ctx context.Context, e *logql.RangeExpr, grouping *
 			return all, r.count(ctx, counts, within(c, in), all, base, width)
 		}
 	}
-	return all, r.stream(ctx, e, p, within(c, in), mentioned, all)
+	return all, r.stream(ctx, e, within(c, in), mentioned, all)
 }
 
 // plannedCount is planned for a function; the labels of its series may need the
@@ -134,7 +134,7 @@ func (r *Reader) plannedCount(ctx context.Context, e *logql.RangeExpr, grouping 
 }
 
 // stream looks at every line here.
-func (r *Reader) stream(ctx context.Context, e *logql.RangeExpr, p plan, c clickhouse.Condition, mentioned []string, all *points) error {
+func (r *Reader) stream(ctx context.Context, e *logql.RangeExpr, c clickhouse.Condition, mentioned []string, all *points) error {
 	run, err := pipeline.New(e.Log.Stages)
 	if err != nil {
 		return err

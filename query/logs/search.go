@@ -36,15 +36,15 @@ type Search struct {
 }
 
 // planned reads the streams where they are needed and plans a query for lines.
-func (r *Reader) planned(ctx context.Context, e *logql.LogExpr, in Range, c *clickhouse.Condition) (plan, []*stream, error) {
+func (r *Reader) planned(ctx context.Context, e *logql.LogExpr, in Range, c *clickhouse.Condition) (plan, error) {
 	var known []*stream
 	if needsStreams(e) {
 		var err error
 		if known, err = r.streams(ctx, e.Matchers, in); err != nil {
-			return plan{}, nil, err
+			return plan{}, err
 		}
 	}
-	return planOf(c, e, known, r.Streamed), known, nil
+	return planOf(c, e, known, r.Streamed), nil
 }
 
 // Find returns lines in the order of the direction.
@@ -57,7 +57,7 @@ func (r *Reader) Find(ctx context.Context, s Search) ([]Line, error) {
 		return nil, nil
 	}
 	c := r.base()
-	p, _, err := r.planned(ctx, s.Query, in, &c)
+	p, err := r.planned(ctx, s.Query, in, &c)
 	if err != nil || p.none {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ type Size struct {
 func (r *Reader) Size(ctx context.Context, matchers []*logql.Matcher, in Range) (Size, error) {
 	var size Size
 	c := r.base()
-	p, _, err := r.planned(ctx, &logql.LogExpr{Matchers: matchers}, in, &c)
+	p, err := r.planned(ctx, &logql.LogExpr{Matchers: matchers}, in, &c)
 	if err != nil || p.none {
 		return size, err
 	}

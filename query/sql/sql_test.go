@@ -62,8 +62,10 @@ func newFront(t *testing.T, change func(*sql.Config)) *front {
 		// One series of every kind.
 		s.Exec(t, `INSERT INTO goshawk.series (tenant, metric, fingerprint, kind, day, retention_days)
 SELECT ?, 'http.server.request.duration', number, CAST(number + 1, 'Enum8(\'gauge\' = 1, \'sum\' = 2, \'histogram\' = 3, \'exponential_histogram\' = 4, \'summary\' = 5)'), today(), 30 FROM numbers(5)`, tenant)
-		for _, table := range []string{tables.Traces, tables.Edges, tables.Operations, tables.ClockOffsets,
-			tables.LogPatterns1m, tables.Errors, tables.Changes, tables.WebHits, tables.WebSessions, tables.Findings} {
+		for _, table := range []string{
+			tables.Traces, tables.Edges, tables.Operations, tables.ClockOffsets,
+			tables.LogPatterns1m, tables.Errors, tables.Changes, tables.WebHits, tables.WebSessions, tables.Findings,
+		} {
 			s.Exec(t, "INSERT INTO goshawk."+table+" (tenant, time, retention_days) VALUES (?, now(), 30)", tenant)
 		}
 		s.Exec(t, "INSERT INTO goshawk.dead_letter_replays (time, tenant, topic, retention_days) VALUES (now(), ?, 'otlp_logs', 30)", tenant)

@@ -136,7 +136,6 @@ type query struct {
 	api    *API
 	tenant string
 	now    time.Time
-	note   string
 }
 
 // each runs a statement and calls take for every row. The values of "?" are bound.

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { enginetest.MainTidy(m) }
 type hit struct {
 	at                                     int64 // seconds since the start
 	site, client, country, path, route     string
-	method, referrer, host, agent, bot     string
+	method, referrer, host, bot            string
 	visitor                                uint64
 	status                                 uint16
 	sent, duration                         int64

@@ -263,7 +263,7 @@ func integer(v any) int64 {
 		}
 	}
 	f := float(v)
-	if f != f || math.Abs(f) >= math.MaxInt64 {
+	if math.IsNaN(f) || math.Abs(f) >= math.MaxInt64 {
 		return 0
 	}
 	return int64(f)

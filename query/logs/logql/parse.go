@@ -60,7 +60,7 @@ func parsed(query string, read func(*parser) Expr) (e Expr, err error) {
 func (p *parser) peek() token { return p.tokens[p.pos] }
 
 // ahead is a token further on, the end where there is none.
-func (p *parser) ahead(n int) token { return p.tokens[min(p.pos+n, len(p.tokens)-1)] }
+func (p *parser) ahead() token { return p.tokens[min(p.pos+1, len(p.tokens)-1)] }
 
 func (p *parser) next() token {
 	t := p.tokens[p.pos]

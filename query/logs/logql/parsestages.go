@@ -23,7 +23,7 @@ func (p *parser) stages() []Stage {
 func (p *parser) rangeStages(e *RangeExpr) []Stage {
 	var all []Stage
 	for {
-		if e.Unwrap == nil && p.is("|") && p.ahead(1).kind == word && p.ahead(1).text == "unwrap" {
+		if e.Unwrap == nil && p.is("|") && p.ahead().kind == word && p.ahead().text == "unwrap" {
 			p.pos += 2
 			e.Unwrap = p.unwrap()
 			continue
@@ -81,7 +81,7 @@ func (p *parser) stage() Stage {
 // lineValue reports whether a text to compare lines with comes behind the
 // operator; numbers are compared with != as well.
 func (p *parser) lineValue() bool {
-	t := p.ahead(1)
+	t := p.ahead()
 	return t.kind == text || t.kind == word && t.text == "ip" || p.peek().text[0] == '|'
 }
 
@@ -194,7 +194,7 @@ func (p *parser) named() Stage {
 
 // comparisonAhead reports whether a label is compared here.
 func (p *parser) comparisonAhead() bool {
-	t := p.ahead(1)
+	t := p.ahead()
 	if t.kind != sign {
 		return false
 	}
@@ -210,7 +210,7 @@ func (p *parser) flag(s *Parser) {
 	p.expect("-")
 	p.expect("-")
 	name := p.want(word, "a flag").text
-	for p.is("-") && p.ahead(1).kind == word {
+	for p.is("-") && p.ahead().kind == word {
 		p.next()
 		name += "-" + p.next().text
 	}

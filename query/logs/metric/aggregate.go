@@ -63,11 +63,11 @@ func Aggregate(e *logql.VectorExpr, series []*Series, steps Steps) []*Series {
 func order(a, b *Series, descending bool) int {
 	x, y := a.Values[0], b.Values[0]
 	switch {
-	case x != x && y != y:
+	case math.IsNaN(x) && math.IsNaN(y):
 		return 0
-	case x != x:
+	case math.IsNaN(x):
 		return 1
-	case y != y:
+	case math.IsNaN(y):
 		return -1
 	case descending:
 		return cmp.Compare(y, x)
@@ -85,10 +85,10 @@ func aggregated(op string, series []*Series, i int) (float64, bool) {
 		v := s.Values[i]
 		n++
 		sum += v
-		if n == 1 || v < least || least != least {
+		if n == 1 || v < least || math.IsNaN(least) {
 			least = v
 		}
-		if n == 1 || v > most || most != most {
+		if n == 1 || v > most || math.IsNaN(most) {
 			most = v
 		}
 	}
@@ -140,11 +140,11 @@ func best(e *logql.VectorExpr, series []*Series, steps Steps) []*Series {
 			slices.SortStableFunc(present, func(a, b *Series) int {
 				x, y := a.Values[i], b.Values[i]
 				switch {
-				case x != x && y != y:
+				case math.IsNaN(x) && math.IsNaN(y):
 					return 0
-				case x != x:
+				case math.IsNaN(x):
 					return 1
-				case y != y:
+				case math.IsNaN(y):
 					return -1
 				}
 				return cmp.Compare(sign*x, sign*y)

@@ -100,16 +100,16 @@ func (m *matcher) and(side, other []*Series, have bool, steps Steps) []*Series {
 	var all []*Series
 	for _, s := range side {
 		out := newSeries(s.Labels, steps.N)
-		any := false
+		kept := false
 		others := byKey[m.key(s.Labels)]
 		for i := range steps.N {
 			found := slices.ContainsFunc(others, func(o *Series) bool { return o.Present[i] })
 			if s.Present[i] && found == have {
 				out.set(i, s.Values[i])
-				any = true
+				kept = true
 			}
 		}
-		if any {
+		if kept {
 			all = append(all, out)
 		}
 	}

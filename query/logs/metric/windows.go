@@ -32,7 +32,7 @@ type Window struct {
 func (w *Window) Series(labels pipeline.Labels, points []Point, steps Steps) *Series {
 	slices.SortStableFunc(points, func(a, b Point) int { return cmp.Compare(a.Time, b.Time) })
 	s := newSeries(labels, steps.N)
-	any := false
+	found := false
 	sums := w.sums(points)
 	from, to := 0, 0
 	for i := range steps.N {
@@ -56,10 +56,10 @@ func (w *Window) Series(labels pipeline.Labels, points []Point, steps Steps) *Se
 		}
 		if ok {
 			s.set(i, v)
-			any = true
+			found = true
 		}
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	return s
@@ -104,7 +104,7 @@ func (w *Window) value(points []Point, start, end int64) (float64, bool) {
 	case "min_over_time", "max_over_time":
 		v := points[0].Value
 		for _, p := range points[1:] {
-			if v != v || w.Op == "min_over_time" && p.Value < v || w.Op == "max_over_time" && p.Value > v {
+			if math.IsNaN(v) || w.Op == "min_over_time" && p.Value < v || w.Op == "max_over_time" && p.Value > v {
 				v = p.Value
 			}
 		}
@@ -133,7 +133,7 @@ func (w *Window) value(points []Point, start, end int64) (float64, bool) {
 // quantile interpolates between the two nearest values. It sorts them.
 func quantile(q float64, values []float64) float64 {
 	switch {
-	case len(values) == 0 || q != q:
+	case len(values) == 0 || math.IsNaN(q):
 		return math.NaN()
 	case q < 0:
 		return math.Inf(-1)
@@ -184,7 +184,7 @@ func counterRate(points []Point, start, end int64) (float64, bool) {
 // where there always is one.
 func Absent(labels pipeline.Labels, series []*Series, steps Steps) *Series {
 	s := newSeries(labels, steps.N)
-	any := false
+	found := false
 	for i := range steps.N {
 		absent := true
 		for _, other := range series {
@@ -192,10 +192,10 @@ func Absent(labels pipeline.Labels, series []*Series, steps Steps) *Series {
 		}
 		if absent {
 			s.set(i, 1)
-			any = true
+			found = true
 		}
 	}
-	if !any {
+	if !found {
 		return nil
 	}
 	return s
