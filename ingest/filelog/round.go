@@ -262,7 +262,7 @@ func (t *Tailer) encode(b *batch, r region, limit int) (int, bool) {
 	b.records = b.records[:0]
 	limit -= logbatch.LogsBound(b.tail.resource, scopeName)
 	s := splitter{maxLine: int(t.cfg.MaxLine), first: in.first}
-	record := logbatch.Record{Observed: b.plan.Observed}
+	var record logbatch.Record
 	n, inside := s.each(r, func(event []byte, cut bool) bool {
 		record.Body, record.Attributes = event, in.attributes
 		if cut {
@@ -274,6 +274,9 @@ func (t *Tailer) encode(b *batch, r region, limit int) (int, bool) {
 		if cut {
 			b.cut++
 		}
+		// Lines that are read together are told apart by their times, by which clients
+		// page.
+		record.Observed = b.plan.Observed + int64(b.events)
 		b.events++
 		b.records = logbatch.AppendRecord(b.records, &record)
 		return true

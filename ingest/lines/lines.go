@@ -95,7 +95,7 @@ func (d *decoder) Describe(r *http.Request) (string, error) {
 // Decode implements [logpush.Decoder].
 func (d *decoder) Decode(s *logpush.Splitter, body []byte, received int64) error {
 	s.Stream(d.resource)
-	s.Record.Observed = received
+	number := int64(0)
 	if d.file != "" {
 		s.Record.Attributes = logbatch.AppendString(s.Record.Attributes, "log.file.path", d.file)
 	}
@@ -105,7 +105,9 @@ func (d *decoder) Decode(s *logpush.Splitter, body []byte, received int64) error
 		if line = bytes.TrimSuffix(line, carriageReturn); len(line) == 0 {
 			continue
 		}
-		s.Record.Body = line
+		// Lines of one request are told apart by their times, by which clients page.
+		s.Record.Body, s.Record.Observed = line, received+number
+		number++
 		if !s.Add() {
 			return logpush.ErrFull
 		}

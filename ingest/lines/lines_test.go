@@ -15,7 +15,7 @@ func TestLines(t *testing.T) {
 	t.Parallel()
 	s := logpushtest.Splitter(t, Routes(), Path, "")
 	for name, c := range map[string]struct{ url, body, want string }{
-		"lines":       {"", "a\r\n\n b \nc", "resource \n  +0 0 \"a\"\n  +0 0 \" b \"\n  +0 0 \"c\"\n"},
+		"lines":       {"", "a\r\n\n b \nc", "resource \n  +0 0 \"a\"\n  +1 0 \" b \"\n  +2 0 \"c\"\n"},
 		"a service":   {"?service=shop&host=web-1&file=/x&k8s.pod.name=p", "a", "resource host.name=\"web-1\" k8s.pod.name=\"p\" service.name=\"shop\"\n  +0 0 \"a\" log.file.path=\"/x\"\n"},
 		"a typo":      {"?servcie=shop", "a", "refused: parameter \"servcie\" is not known; want service, version, environment, host, file, or an attribute with a dot in its name\n"},
 		"binary":      {"", "a\xff\xfeb\x00\n", "resource \n  +0 0 \"a\uFFFDb\\x00\"\n"},

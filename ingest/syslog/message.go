@@ -122,11 +122,13 @@ func (p *parser) ietf(text []byte, m *message) bool {
 		}
 		rest = rest[1:]
 	}
-	m.body = bytes.TrimPrefix(rest, byteOrderMark)
+	// The blank that stands behind the tag in RFC 3164 is what rsyslog begins the
+	// message with.
+	m.body = bytes.TrimPrefix(bytes.TrimPrefix(rest, byteOrderMark), blank)
 	return true
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+var byteOrderMark, blank = []byte("\xef\xbb\xbf"), []byte(" ")
 
 // field cuts a field from what follows its space; rest is nil where there is no
 // space.

@@ -325,8 +325,8 @@ func testDocumented(f front, s *querytest.Store) {
 		('docs', ?, 'shop.example', ?, ?, 1, 2, 2, 'AT', 3650), ('docs', ?, 'shop.example', ?, ?, 2, 1, 1, 'DE', 3650)`,
 		day, day.Add(10*time.Second), day.Add(20*time.Second), day, day.Add(70*time.Second), day.Add(70*time.Second))
 	s.Exec(f.t, `INSERT INTO goshawk.findings (tenant, time, id, kind, actor, site, subject, first_time, hits, clients, confidence, harmless, reason, evidence, over, retention_days)
-		VALUES ('docs', ?, 81985529216486895, 'sql_injection', '203.0.113.5', 'shop.example', '/products', ?, 12, 1, 0.98, 1, ?, ?, true, 3650)`,
-		day.Add(90*time.Second), day.Add(60*time.Second), "12 requests with SQL in the parameter id", []string{`203.0.113.5 - - [22/Sep/2026:08:01:00 +0000] "GET /products?id=1'+OR+1=1-- HTTP/1.1" 200 512 "-" "sqlmap/1.8"`})
+		VALUES ('docs', ?, 81985529216486895, 'sql_injection', '203.0.113.5', 'shop.example', '', ?, 12, 1, 0.98, 1, ?, ?, true, 3650)`,
+		day.Add(90*time.Second), day.Add(60*time.Second), "SQL where a value belongs; answers since it was found: 12 2xx and 3xx", []string{`203.0.113.5 - - [22/Sep/2026:08:01:00 +0000] "GET /products?id=1'+OR+1=1-- HTTP/1.1" 200 512 "-" "sqlmap/1.8"`})
 	text, err := os.ReadFile("../../docs/web-statistics.md")
 	if err != nil {
 		f.t.Fatal(err)
