@@ -2,8 +2,8 @@
 
 import { $, el, table, tag } from "./dom.js";
 import { clock, duration } from "./format.js";
+import { traceLink } from "./links.js";
 import { sql } from "./server.js";
-import { traceLink } from "./trace.js";
 
 // The window grows until something is in it, and shrinks when data flows again.
 const windows = [[1, "last minute"], [15, "last 15 minutes"], [1440, "last 24 hours"]];

@@ -14,7 +14,7 @@ function card(signal) {
   if (!c) {
     c = { figure: el("span"), spark: new Sparkline(), peak: el("span"), facts: el("p", { class: "facts" }) };
     c.node = el("article", { class: `card signal ${signal}` },
-      el("h2", {}, signal),
+      el("h2", {}, signal.replaceAll("_", " ")),
       el("p", { class: "figure" }, c.figure, " ", el("span", { class: "unit" }, "events/s")),
       c.spark.node,
       el("p", { class: "axis" }, el("span", {}, "2 min ago"), c.peak, el("span", {}, "now")),

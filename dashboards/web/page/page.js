@@ -1,14 +1,20 @@
 // Asks the service every second and shows what it says.
 
 import { $, copy } from "./dom.js";
+import { startErrors } from "./errors.js";
 import { showLogs, showSpans } from "./events.js";
 import { showComponents, showDisk, showLag, showLedger, showSignals, showTables } from "./flow.js";
 import { clock, rate } from "./format.js";
 import { showHosts } from "./hosts.js";
+import { startLogs } from "./logs.js";
+import { startPatterns } from "./patterns.js";
+import { startSecurity } from "./security.js";
 import { NoAnswer, Refused, flow, ledger, setToken } from "./server.js";
 import { showServiceMap, startServiceMap } from "./servicemap.js";
 import { startSQLBox } from "./sqlbox.js";
 import { startTrace } from "./trace.js";
+import { refresh, shown, startViews } from "./views.js";
+import { startWeb } from "./web.js";
 
 let ever = false; // whether anything has arrived, as far as this page knows
 let verifying = false;
@@ -123,6 +129,7 @@ $("token").addEventListener("submit", (event) => {
   event.preventDefault();
   setToken($("token-input").value.trim());
   pollFlow();
+  refresh();
 });
 $("ledger-verify").addEventListener("click", verify);
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -131,10 +138,18 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 startSQLBox();
 startTrace();
 startServiceMap();
+startLogs();
+startPatterns();
+startErrors();
+startWeb();
+startSecurity();
+startViews();
 await pollFlow();
 every(1000, pollFlow);
-every(1000, async () => { if (usable && !verifying) showLedger(await ledger(false)); });
-every(2000, async () => { if (usable) await showLogs(); });
-every(5000, async () => { if (usable) await showSpans(); });
-every(10000, async () => { if (usable) await showHosts(); });
-every(10000, async () => { if (usable && traced) await showServiceMap(); });
+// The other views ask for themselves.
+const overview = () => usable && shown() === "";
+every(1000, async () => { if (overview() && !verifying) showLedger(await ledger(false)); });
+every(2000, async () => { if (overview()) await showLogs(); });
+every(5000, async () => { if (overview()) await showSpans(); });
+every(10000, async () => { if (overview()) await showHosts(); });
+every(10000, async () => { if (overview() && traced) await showServiceMap(); });

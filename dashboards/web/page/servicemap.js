@@ -2,8 +2,8 @@
 
 import { $, el, table, tag } from "./dom.js";
 import { duration, rate, short } from "./format.js";
+import { traceLink } from "./links.js";
 import { operations, serviceMap } from "./server.js";
-import { traceLink } from "./trace.js";
 
 const COLUMN = 230;
 const ROW = 58;

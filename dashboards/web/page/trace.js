@@ -3,17 +3,12 @@
 
 import { $, el, table } from "./dom.js";
 import { clock, duration } from "./format.js";
-import { trace } from "./server.js";
+import { lineOfContext, showLines } from "./logline.js";
+import { trace, traceLogs } from "./server.js";
+import { before, view } from "./views.js";
 
 const MOST = 500; // rows; a longer trace is cut, and says so
-
-/** traceLink is a button that opens a trace. */
-export function traceLink(id) {
-  if (!id) return "";
-  const button = el("button", { type: "button", class: "link", title: `Show trace ${id}` }, id.slice(0, 8));
-  button.addEventListener("click", () => openTrace(id));
-  return button;
-}
+let shownID = ""; // the trace that is shown
 
 /** inOrder lists spans below their parents. */
 function inOrder(spans) {
@@ -89,17 +84,30 @@ function showClocks(found) {
     found.hosts.map((h) => [h.caller_host, h.callee_host, h.calls, offsetText(h.offset)]));
 }
 
+/** showLogs shows the lines of a trace, where logs have any. */
+async function showLogs(id) {
+  $("trace-logs-card").hidden = true;
+  try {
+    const found = await traceLogs(id);
+    if (shownID !== id) return;
+    $("trace-logs-card").hidden = found.lines.length === 0;
+    $("trace-logs-note").textContent = `· ${found.lines.length}${found.more ? "; there are more" : ""}`;
+    showLines($("trace-logs"), found.lines.map(lineOfContext));
+  } catch (error) {
+    console.debug(error.message);
+  }
+}
+
 async function openTrace(id) {
-  history.replaceState(null, "", `#trace=${id}`); // what is on the page can be passed on
-  const card = $("trace");
-  card.hidden = false;
+  shownID = id;
   $("trace-id").textContent = `· ${id}`;
   $("trace-text").textContent = "asking";
   $("trace-rows").replaceChildren();
   $("trace-split").hidden = true;
-  card.scrollIntoView({ block: "start" });
+  showLogs(id);
   try {
     const found = await trace(id);
+    if (shownID !== id) return;
     const rows = inOrder(found.spans);
     const first = Math.min(0, ...rows.map((s) => s.offset_ns));
     const width = Math.max(1, ...rows.map((s) => s.offset_ns - first + Math.max(s.duration_ns, 0)));
@@ -115,16 +123,16 @@ async function openTrace(id) {
     showServices(found);
     showClocks(found);
   } catch (error) {
-    $("trace-text").textContent = error.message;
+    if (shownID === id) $("trace-text").textContent = error.message;
   }
 }
 
-/** startTrace makes the card's button work, and opens the trace that the address names. */
+/** startTrace adds the view of the trace that the address names. */
 export function startTrace() {
-  $("trace-close").addEventListener("click", () => {
-    $("trace").hidden = true;
-    history.replaceState(null, "", location.pathname);
+  $("trace-close").addEventListener("click", () => { location.hash = before(); });
+  view("trace", {
+    timed: false,
+    refresh: ({ parameters }) => openTrace(parameters.get("id").toLowerCase()),
+    leave: () => { shownID = ""; },
   });
-  const named = /^#trace=([0-9a-f]{1,32})$/i.exec(location.hash);
-  if (named) openTrace(named[1]);
 }
