@@ -3,6 +3,8 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -31,15 +33,26 @@ func insertSettings(ctx context.Context, conn driver.Conn, d tables.Dialect) (cl
 		// The insert is acknowledged when the shard has it.
 		settings["distributed_foreground_insert"] = 1
 	}
-	// Servers that tell a stable SELECT from others drop the token of an insert
-	// from any other unless told not to. Older ones do not know the setting.
-	rows, err := conn.Query(ctx, "SELECT name FROM system.settings WHERE name = 'deduplicate_insert_select'")
+	optional := map[string]any{
+		// Servers that tell a stable SELECT from others drop the token of an insert
+		// from any other unless told not to.
+		"deduplicate_insert_select": "enable_even_for_bad_queries",
+		// The index on bodies costs as much as the rest of an insert. The first merge
+		// makes it; what is not merged yet is little, and is searched without.
+		"exclude_materialize_skip_indexes_on_insert": tables.BodyIndex,
+	}
+	// Older servers do not know them.
+	rows, err := conn.Query(ctx, "SELECT name FROM system.settings WHERE name IN (?)", slices.Sorted(maps.Keys(optional)))
 	if err != nil {
 		return nil, fmt.Errorf("asking ClickHouse for its settings: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		settings["deduplicate_insert_select"] = "enable_even_for_bad_queries"
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, fmt.Errorf("asking ClickHouse for its settings: %w", err)
+		}
+		settings[name] = optional[name]
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("asking ClickHouse for its settings: %w", err)

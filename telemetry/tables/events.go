@@ -1,5 +1,8 @@
 package tables
 
+// BodyIndex is the name of the index on the tokens of bodies of logs.
+const BodyIndex = "body"
+
 func logs() Table {
 	return Table{
 		Name:    Logs,
@@ -31,7 +34,7 @@ func logs() Table {
 		),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
-			{"body", "body", "tokenbf_v1(32768, 3, 0)", 1},
+			{BodyIndex, "body", "tokenbf_v1(16384, 1, 0)", 1},
 		},
 		Engine:      "MergeTree",
 		PartitionBy: partitionByTime,

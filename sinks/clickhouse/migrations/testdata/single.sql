@@ -58,7 +58,7 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
     INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX `body` body TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 1
+    INDEX `body` body TYPE tokenbf_v1(16384, 1, 0) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
