@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -76,10 +75,6 @@ func weblogReport(c *cobra.Command, args []string, o report.Options, f weblogFla
 		return err
 	}
 	leaveStartBehind()
-	if os.Getenv("GOGC") == "" {
-		// Most of the memory are tables that stay; what is made beside them is little.
-		debug.SetGCPercent(40)
-	}
 	o.Progress = new(report.Progress)
 	if !f.quiet {
 		stop := weblogProgress(c.ErrOrStderr(), o.Progress)
