@@ -74,7 +74,6 @@ func weblogReport(c *cobra.Command, args []string, o report.Options, f weblogFla
 	if err != nil {
 		return err
 	}
-	leaveStartBehind()
 	o.Progress = new(report.Progress)
 	if !f.quiet {
 		stop := weblogProgress(c.ErrOrStderr(), o.Progress)
