@@ -174,7 +174,8 @@ func TestDiskSizes(t *testing.T) {
 		table  string
 		limit  float64
 	}{
-		{telemetry.Logs, 150_000, tables.Logs, 60},
+		// 60, and what the index on bodies takes; see ADR 14.
+		{telemetry.Logs, 150_000, tables.Logs, 62},
 		{telemetry.Spans, 200_000, tables.Spans, 65},
 		{telemetry.Metrics, 50_000, tables.Samples, 5},
 	} {
