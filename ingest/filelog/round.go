@@ -276,7 +276,7 @@ func (t *Tailer) encode(b *batch, r region, limit int) (int, bool) {
 		}
 		// Lines that are read together are told apart by their times, by which clients
 		// page.
-		record.Observed = b.plan.Observed + int64(b.events)
+		record.Observed = b.plan.Observed + b.events
 		b.events++
 		b.records = logbatch.AppendRecord(b.records, &record)
 		return true
