@@ -22,7 +22,7 @@ var ErrLost = errors.New("partition was lost")
 // hold the exact range of the block durably (the plan), so that after a crash
 // Take returns the very same block first.
 type Source interface {
-	// Take waits for the next block and fills the batch's Block, Begun and
+	// Take waits for the next block and fills the batch's Block, Begun, Replayed and
 	// Records: values are owned by the batch until the next call of Take. It returns an
 	// error that wraps ErrLost when the partition was taken away, or the
 	// context's error.

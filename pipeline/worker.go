@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -51,6 +52,8 @@ type Worker struct {
 	Pause func(ctx context.Context, attempt int)
 
 	state *stateKeeper // nil where no state is to be saved
+	// taken is what Take fills; rows have memory only while a block is under way.
+	taken telemetry.Batch
 }
 
 // Run moves blocks until the context ends or the partition is lost (nil), or
@@ -62,11 +65,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.Pause == nil {
 		w.Pause = pause
 	}
-	batch := new(telemetry.Batch)
 	err := w.restore(ctx)
 	defer func() { w.state.close() }()
 	for err == nil {
-		err = w.step(ctx, batch)
+		err = w.step(ctx)
 	}
 	if errors.Is(err, ErrLost) || ctx.Err() != nil {
 		return nil
@@ -74,19 +76,35 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
+// batches has the memory of batches between blocks: the workers of a process take
+// it from each other, and what a busy time needed goes when it is over.
+var batches = sync.Pool{New: func() any { return new(telemetry.Batch) }}
+
 // step moves one block.
-func (w *Worker) step(ctx context.Context, b *telemetry.Batch) (err error) {
+func (w *Worker) step(ctx context.Context) (err error) {
+	b := &w.taken
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic in block %d-%d of %s/%d: %v\n%s", b.From, b.To, b.Topic, b.Partition, r, debug.Stack())
 		}
 	}()
-	b.Reset()
 	w.expect()
 	start := w.Now()
 	if err := w.Source.Take(ctx, b); err != nil {
 		return fmt.Errorf("taking a block: %w", err)
 	}
+	b = batches.Get().(*telemetry.Batch) //nolint:forcetypeassert // nothing else is put there
+	b.Adopt(&w.taken)
+	if err := w.move(ctx, b, start); err != nil {
+		return err
+	}
+	b.Reset()
+	batches.Put(b)
+	return nil
+}
+
+// move moves a block that was waited for since start.
+func (w *Worker) move(ctx context.Context, b *telemetry.Batch, start time.Time) error {
 	m := w.Metrics.partition(b.Topic, b.Partition)
 	taken := w.Now()
 	m.step(stepTake, start, taken)

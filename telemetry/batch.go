@@ -172,6 +172,14 @@ func (b *Batch) EventCount() int {
 	return len(b.Logs) + len(b.Spans) + len(b.Numbers) + len(b.Histograms) + len(b.Exponentials) + len(b.Summaries)
 }
 
+// Adopt moves the block and the records of another batch into this one, which is
+// empty. The other has none afterwards.
+func (b *Batch) Adopt(o *Batch) {
+	b.Block, b.Begun, b.Replayed = o.Block, o.Begun, o.Replayed
+	b.Records, o.Records = o.Records, b.Records
+	o.Block, o.Begun, o.Replayed = Block{}, false, false
+}
+
 // Reset empties the batch and keeps its memory for the next block.
 func (b *Batch) Reset() {
 	b.Block, b.Begun, b.Replayed = Block{}, false, false

@@ -5,16 +5,22 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
 	"github.com/goshawk-observability/goshawk/internal/embedded/engine"
+	"github.com/goshawk-observability/goshawk/internal/memory"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 	"github.com/goshawk-observability/goshawk/query/sql"
 )
+
+// quietAfter is how long a process has little to do before it gives back the memory
+// that it needed when it was busy.
+const quietAfter = 5 * time.Second
 
 // command makes a command that loads the settings, starts to observe, and
 // runs. It ends with SIGTERM, Ctrl-C, or the supervisor that started it.
@@ -39,6 +45,9 @@ func command(use, short, long string, run func(ctx context.Context, s Settings, 
 		}
 		defer o.Close()
 		defer o.Repanic()
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		go memory.ReturnIdle(ctx, quietAfter)
 		err = run(ctx, s, o, parent)
 		if err != nil && ctx.Err() == nil {
 			o.Report(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/embedded/broker"
+	"github.com/goshawk-observability/goshawk/internal/memory"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 	"github.com/goshawk-observability/goshawk/query/api"
@@ -114,6 +115,10 @@ func (u *up) run(ctx context.Context, parts []supervise.Child) error {
 	group, roles := errgroup.WithContext(ctx)
 	partsDone := make(chan error, 1)
 	go func() { partsDone <- supervisor.Run(partsCtx) }()
+	group.Go(func() error {
+		memory.ReturnIdle(roles, quietAfter)
+		return nil
+	})
 	group.Go(func() error {
 		select {
 		case err := <-partsDone:

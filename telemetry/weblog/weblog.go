@@ -53,11 +53,12 @@ func Network(client string) string {
 	return prefix.String()
 }
 
-// maxField bounds a text of an event and maxValue the events of one record; Kafka
-// would refuse what is larger.
+// maxField bounds a text of an event; Kafka would refuse what is larger. maxValue is
+// how many bytes of events a record has, unless one alone is larger: enough of them
+// to compress well, in buffers of which a writer has one for each group.
 const (
 	maxField = 16 << 10
-	maxValue = 256 << 10
+	maxValue = 64 << 10
 )
 
 // Writer makes derived records of the hits of a batch. It is used by one goroutine.
@@ -65,7 +66,6 @@ type Writer struct {
 	groups  map[string]int // by client; kept for one batch
 	event   []byte
 	pending [Groups]pending
-	values  []byte // of the records of one batch
 }
 
 // pending are the events of a group that are not in a record yet.
@@ -75,20 +75,13 @@ type pending struct {
 	count  int64
 }
 
-// keptValues is how much memory for values is kept between batches.
-const keptValues = 16 << 20
-
 // Write appends the batch's WebHits to its derived records, grouped by client.
-// Time is what their receive time is, Unix nanoseconds. The records are valid until
-// the next Write.
+// Time is what their receive time is, Unix nanoseconds. The records are the
+// caller's.
 func (w *Writer) Write(b *telemetry.Batch, time int64) {
 	if w.groups == nil {
 		w.groups = make(map[string]int)
 	}
-	if cap(w.values) > keptValues {
-		w.values = nil
-	}
-	w.values = w.values[:0]
 	for i := range b.WebHits {
 		h := &b.WebHits[i]
 		group, ok := w.groups[h.Client]
@@ -116,13 +109,13 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 
 // flush makes a record of the events.
 func (w *Writer) flush(b *telemetry.Batch, p *pending, group int, time int64) {
-	from := len(w.values)
 	inScope := 1 + wire.UvarintLen(uint64(len(p.events))) + len(p.events)
-	w.values = binary.AppendUvarint(append(w.values, 1<<3|wire.LengthType), uint64(inScope)) // resource_logs
-	w.values = appendMessage(w.values, 2, p.events)                                          // ResourceLogs.scope_logs
+	value := make([]byte, 0, 1+wire.UvarintLen(uint64(inScope))+inScope)
+	value = binary.AppendUvarint(append(value, 1<<3|wire.LengthType), uint64(inScope)) // resource_logs
+	value = appendMessage(value, 2, p.events)                                          // ResourceLogs.scope_logs
 	b.Derived = append(b.Derived, telemetry.Derived{
 		Signal: telemetry.Logs, Feed: telemetry.FeedWebHits, Tenant: p.tenant, Key: groupKeys[group],
-		Value: w.values[from:len(w.values):len(w.values)], Events: p.count, Time: time,
+		Value: value, Events: p.count, Time: time,
 	})
 	p.events, p.count, p.tenant = p.events[:0], 0, ""
 }
