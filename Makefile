@@ -42,7 +42,7 @@ geo: ## Fetch which country an address is in (npm, pinned by a lock file).
 	@deploy/geo/fetch
 
 .PHONY: test
-test: engine geo kafka-fetch javascript-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
+test: engine geo kafka-fetch javascript-fetch logcli-fetch ## Run every test under the race detector: unit, integration, faults, end to end.
 	@test/run
 
 .PHONY: check
@@ -75,6 +75,10 @@ chaos: build ## Kill processes N times (default 1000) under load and audit what 
 .PHONY: kafka-fetch
 kafka-fetch:
 	@deploy/kafka/fetch || [[ "$${GOSHAWK_KAFKA:-}" != require ]]
+
+.PHONY: logcli-fetch
+logcli-fetch:
+	@test/logcli/fetch || [[ "$${GOSHAWK_LOGCLI:-}" != require ]]
 
 .PHONY: javascript-fetch
 javascript-fetch:
