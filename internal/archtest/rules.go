@@ -67,7 +67,7 @@ func Goshawk() Rules {
 		Restricted: []Restricted{
 			{Import: "github.com/segmentio/kafka-go", Only: []string{"internal/kafka/...", "ingest/topic/...", "benchmarks/..."}},
 			{Import: "github.com/ClickHouse/clickhouse-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "query/...", "benchmarks/..."}},
-			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "sinks/rollup/...", "query/promql/...", "query/traces/...", "query/logs/...", "benchmarks/..."}},
+			{Import: "github.com/ClickHouse/ch-go", Only: []string{"internal/clickhouse/...", "sinks/clickhouse/...", "sinks/rollup/...", "query/store", "query/sql", "query/promql/...", "query/traces/...", "query/logs/...", "benchmarks/..."}},
 			{Import: "github.com/twmb/franz-go/pkg/kfake", Only: []string{"internal/embedded/..."}},
 			{Import: "github.com/ebitengine/purego", Only: []string{"internal/embedded/..."}},
 			// pdata costs several times what our own rows cost; it is the oracle in

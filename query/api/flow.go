@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/query/ledger"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -150,22 +151,17 @@ WHERE time >= fromUnixTimestamp64Nano(?) AND time < fromUnixTimestamp64Nano(?)`
 		query += " AND tenant = ?"
 		args = append(args, tenant)
 	}
-	rows, err := a.deps.Conn.Query(ctx, query+" GROUP BY topic, second", args...)
-	if err != nil {
-		return signals, fmt.Errorf("reading the flow from the ledger: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	blocks := map[string]uint64{}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, a.deps.Conn, "reading the flow from the ledger", func(row clickhouse.Row) error {
 		var topic string
 		var second int64
 		var accepted, rejected, repeated, n uint64
-		if err := rows.Scan(&topic, &second, &accepted, &rejected, &repeated, &n); err != nil {
-			return signals, fmt.Errorf("reading the flow from the ledger: %w", err)
+		if err := row.Scan(&topic, &second, &accepted, &rejected, &repeated, &n); err != nil {
+			return err
 		}
 		s := byTopic[topic]
 		if s == nil || second < 0 || second >= HistorySeconds {
-			continue
+			return nil
 		}
 		s.History[second] += accepted
 		blocks[topic] += n
@@ -175,9 +171,10 @@ WHERE time >= fromUnixTimestamp64Nano(?) AND time < fromUnixTimestamp64Nano(?)`
 			s.RepeatedPerSecond += float64(repeated)
 			s.BlocksPerSecond += float64(n)
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return signals, fmt.Errorf("reading the flow from the ledger: %w", err)
+		return nil
+	}, query+" GROUP BY topic, second", args...)
+	if err != nil {
+		return signals, err
 	}
 	for i := range signals {
 		s := &signals[i]
@@ -216,33 +213,29 @@ func (a *API) tables(ctx context.Context) ([]Table, error) {
 	for _, t := range tables.All() {
 		names = append(names, t.Name)
 	}
-	rows, err := a.deps.Conn.Query(ctx, `SELECT replaceRegexpOne(table, '_local$', '') AS name, sum(rows), sum(bytes_on_disk), count()
-FROM system.parts
-WHERE database = ? AND active
-GROUP BY name`, a.deps.Database)
-	if err != nil {
-		return []Table{}, fmt.Errorf("reading what tables take: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	taken := map[string]Table{}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, a.deps.Conn, "reading what tables take", func(row clickhouse.Row) error {
 		var t Table
-		if err := rows.Scan(&t.Name, &t.Rows, &t.Bytes, &t.Parts); err != nil {
-			return []Table{}, fmt.Errorf("reading what tables take: %w", err)
+		if err := row.Scan(&t.Name, &t.Rows, &t.Bytes, &t.Parts); err != nil {
+			return err
 		}
 		if t.Rows > 0 {
 			t.BytesPerRow = float64(t.Bytes) / float64(t.Rows)
 		}
 		taken[t.Name] = t
+		return nil
+	}, `SELECT replaceRegexpOne(table, '_local$', '') AS name, sum(rows), sum(bytes_on_disk), count()
+FROM system.parts
+WHERE database = ? AND active
+GROUP BY name`, a.deps.Database)
+	if err != nil {
+		return []Table{}, err
 	}
 	all := make([]Table, 0, len(names))
 	for _, name := range names {
 		t := taken[name]
 		t.Name = name
 		all = append(all, t)
-	}
-	if err := rows.Err(); err != nil {
-		return []Table{}, fmt.Errorf("reading what tables take: %w", err)
 	}
 	return slices.Clip(all), nil
 }

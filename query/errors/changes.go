@@ -6,6 +6,7 @@ import (
 	"time"
 
 	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -39,22 +40,23 @@ type change struct {
 func (q *query) changes(ctx context.Context) (any, error) {
 	q.Known("since", "until", "service", "kind", "status", "environment", "host", "q", "limit")
 	in, limit := q.in(), q.limit(100)
-	f := q.bounded(in, false)
+	f := store.Bounded(q.tenant, in.From, in.To, false)
 	q.equal(f, "service", "kind", "environment")
 	q.contains(f, "title", "version", "author")
 	if hosts := q.Raw["host"]; len(hosts) > 0 && hosts[0] != "" {
-		f.add("host_name IN (?)", hosts)
+		f.Add("host_name IN (?)", hosts)
 	}
-	status := &filter{terms: []string{"1"}}
+	status := &store.Filter{}
+	status.Add("1")
 	if words := q.Raw["status"]; len(words) > 0 && words[0] != "" {
-		status.add("state IN (?)", words)
+		status.Add("state IN (?)", words)
 	}
 	if q.Err != nil {
 		return nil, q.Err
 	}
 	a := &changesAnswer{at(in.From), at(in.To), []change{}}
 	last := func(column string) string { return "toString(argMaxIf(" + column + ", rank, " + column + " != ''))" }
-	err := q.each(ctx, func(row connection.Row) error {
+	err := q.api.store.Each(ctx, func(row connection.Row) error {
 		var c change
 		var first, updated int64
 		if err := row.Scan(&c.ID, &first, &updated, &c.Kind, &c.Status, &c.Service, &c.Version, &c.Host, &c.Environment, &c.Author, &c.Source, &c.Link, &c.Title); err != nil {
@@ -65,9 +67,9 @@ func (q *query) changes(ctx context.Context) (any, error) {
 		return nil
 	}, `SELECT id, toUnixTimestamp64Nano(min(time)) AS begun, toUnixTimestamp64Nano(max(time)), `+last("kind")+`, toString(argMax(status, rank)) AS state, `+last("service")+`, `+last("version")+`,
 	`+last("host_name")+`, `+last("environment")+`, `+last("author")+`, `+last("source")+`, `+last("link")+`, `+last("title")+`
-FROM (SELECT *, (time, status != 'started') AS rank FROM `+q.api.dialect.Table(tables.Changes)+` WHERE `+f.where()+`)
-GROUP BY id HAVING `+status.where()+`
-ORDER BY begun DESC, id LIMIT `+strconv.Itoa(limit), append(f.args, status.args...))
+FROM (SELECT *, (time, status != 'started') AS rank FROM `+q.api.dialect.Table(tables.Changes)+` WHERE `+f.Where()+`)
+GROUP BY id HAVING `+status.Where()+`
+ORDER BY begun DESC, id LIMIT `+strconv.Itoa(limit), append(f.Args, status.Args...))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +93,7 @@ func (q *query) before(ctx context.Context, all []change) error {
 		what string
 	}
 	var known []deployed
-	err := q.each(ctx, func(row connection.Row) error {
+	err := q.api.store.Each(ctx, func(row connection.Row) error {
 		var d deployed
 		var service, environment, host string
 		if err := row.Scan(&d.time, &d.id, &service, &environment, &host, &d.what); err != nil {

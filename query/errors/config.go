@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // Config bounds what one request may take.
@@ -29,26 +30,19 @@ func DefaultConfig() Config {
 	return Config{Timeout: 30 * time.Second, Concurrency: 4, Lookback: 24 * time.Hour, MaxLimit: 1000, MaxRows: 1_000_000_000, MaxMemory: 1 << 30}
 }
 
+func (c *Config) limits() store.Limits {
+	return store.Limits{Timeout: c.Timeout, Concurrency: c.Concurrency, MaxRows: c.MaxRows, MaxMemory: c.MaxMemory}
+}
+
 // Validate says what is wrong with the values.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.limits().Validate("query.errors")}
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("query.errors."+format, args...)) }
-	if c.Timeout < time.Second {
-		fail("timeout: %s is below 1s", c.Timeout)
-	}
 	if c.Lookback < time.Minute {
 		fail("lookback: %s is below 1m", c.Lookback)
 	}
-	for key, n := range map[string]int{"concurrency": c.Concurrency, "max_limit": c.MaxLimit} {
-		if n < 1 {
-			fail("%s: %d is below 1", key, n)
-		}
-	}
-	if c.MaxRows < 1 {
-		fail("max_rows: must be above 0")
-	}
-	if c.MaxMemory < 64<<20 {
-		fail("max_memory: %s is below 64MiB", c.MaxMemory)
+	if c.MaxLimit < 1 {
+		fail("max_limit: %d is below 1", c.MaxLimit)
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -59,13 +60,13 @@ func (q *query) group(ctx context.Context, text string) (any, error) {
 	in, limit := q.in(), q.limit(10)
 	id, err := strconv.ParseUint(text, 16, 64)
 	if err != nil || len(text) != 16 {
-		q.refuse("the group: want 16 hexadecimal digits")
+		q.Refuse("the group: want 16 hexadecimal digits")
 	}
 	if q.Err != nil {
 		return nil, q.Err
 	}
-	f := q.bounded(in, true)
-	f.add("error_group = ?", id)
+	f := store.Bounded(q.tenant, in.From, in.To, true)
+	f.Add("error_group = ?", id)
 	q.equal(f, "environment", "release")
 	found, _, err := q.list(ctx, in, f, orders["count"], 1)
 	if err != nil {
@@ -79,7 +80,7 @@ func (q *query) group(ctx context.Context, text string) (any, error) {
 		return a, err
 	}
 	a.Error = found[0]
-	f.add("service = ?", a.Error.Service) // it leads the key
+	f.Add("service = ?", a.Error.Service) // it leads the key
 	for _, list := range []struct {
 		column string
 		into   *[]part
@@ -95,7 +96,7 @@ func (q *query) group(ctx context.Context, text string) (any, error) {
 // past returns a group of which nothing came in the time that was asked for.
 func (q *query) past(ctx context.Context, in traces.Range, id uint64) (*group, error) {
 	var g *group
-	err := q.each(ctx, func(row connection.Row) error {
+	err := q.api.store.Each(ctx, func(row connection.Row) error {
 		g = &group{Group: idText(id), Trend: []uint64{}}
 		var first, last int64
 		return row.Scan(&g.Service, &g.Fingerprint, &g.Type, &g.Message, &g.Culprit, &g.Severity, &first, &last)
@@ -108,16 +109,16 @@ GROUP BY error_group`, []any{q.tenant, id})
 		return nil, err
 	}
 	if g == nil {
-		return nil, &traces.Fault{Status: http.StatusNotFound, Message: "there is no such group of errors"}
+		return nil, &store.Fault{Status: http.StatusNotFound, Message: "there is no such group of errors"}
 	}
 	g.First, g.Last = at(in.From), at(in.From)
 	return g, q.ever(ctx, in, map[uint64]*group{id: g})
 }
 
 // parts returns the values of a column, those with the most errors first.
-func (q *query) parts(ctx context.Context, f *filter, column string) ([]part, error) {
+func (q *query) parts(ctx context.Context, f *store.Filter, column string) ([]part, error) {
 	all := []part{}
-	err := q.each(ctx, func(row connection.Row) error {
+	err := q.api.store.Each(ctx, func(row connection.Row) error {
 		var p part
 		var first, last int64
 		if err := row.Scan(&p.Name, &p.Count, &first, &last); err != nil {
@@ -128,15 +129,15 @@ func (q *query) parts(ctx context.Context, f *filter, column string) ([]part, er
 		return nil
 	}, `SELECT toString(`+column+`) AS name, count() AS n, toUnixTimestamp64Nano(min(time)), toUnixTimestamp64Nano(max(time))
 FROM `+q.api.dialect.Table(tables.Errors)+`
-WHERE `+f.where()+` AND `+column+` != ''
-GROUP BY name ORDER BY n DESC, name LIMIT `+strconv.Itoa(maxParts), f.args)
+WHERE `+f.Where()+` AND `+column+` != ''
+GROUP BY name ORDER BY n DESC, name LIMIT `+strconv.Itoa(maxParts), f.Args)
 	return all, err
 }
 
 // events returns the latest errors.
-func (q *query) events(ctx context.Context, f *filter, limit int) ([]event, error) {
+func (q *query) events(ctx context.Context, f *store.Filter, limit int) ([]event, error) {
 	all := []event{}
-	err := q.each(ctx, func(row connection.Row) error {
+	err := q.api.store.Each(ctx, func(row connection.Row) error {
 		var e event
 		var time int64
 		var trace, span string
@@ -149,8 +150,8 @@ func (q *query) events(ctx context.Context, f *filter, limit int) ([]event, erro
 	}, `SELECT toUnixTimestamp64Nano(time), message, stack, toString(severity_class), handled, toString(release), toString(environment), user, toString(transaction), event_id,
 	toString(trace_id), toString(span_id)
 FROM `+q.api.dialect.Table(tables.Errors)+`
-WHERE `+f.where()+`
-ORDER BY errors.time DESC, event_id LIMIT `+strconv.Itoa(limit), f.args)
+WHERE `+f.Where()+`
+ORDER BY errors.time DESC, event_id LIMIT `+strconv.Itoa(limit), f.Args)
 	return all, err
 }
 

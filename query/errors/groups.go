@@ -7,6 +7,7 @@ import (
 	"time"
 
 	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -75,14 +76,14 @@ func (q *query) groups(ctx context.Context) (any, error) {
 	q.Known("since", "until", "service", "environment", "release", "type", "q", "handled", "order", "limit")
 	in, limit := q.in(), q.limit(50)
 	order := orders[q.one("order", "count", "users", "last", "first")]
-	f := q.bounded(in, true)
+	f := store.Bounded(q.tenant, in.From, in.To, true)
 	q.equal(f, "service", "environment", "release", "type")
 	q.contains(f, "type", "message", "culprit")
 	switch q.one("handled", "", "true", "false") {
 	case "true":
-		f.add("handled")
+		f.Add("handled")
 	case "false":
-		f.add("NOT handled")
+		f.Add("NOT handled")
 	}
 	if q.Err != nil {
 		return nil, q.Err
@@ -95,12 +96,12 @@ func (q *query) groups(ctx context.Context) (any, error) {
 }
 
 // list returns the groups of errors that a filter lets through, and how many there are.
-func (q *query) list(ctx context.Context, in traces.Range, f *filter, order string, limit int) (found []*group, total uint64, err error) {
+func (q *query) list(ctx context.Context, in traces.Range, f *store.Filter, order string, limit int) (found []*group, total uint64, err error) {
 	found = []*group{}
 	ids := map[uint64]*group{}
 	step := stepOf(in)
-	args := append([]any{in.From, step * 1e9}, f.args...)
-	err = q.each(ctx, func(row connection.Row) error {
+	args := append([]any{in.From, step * 1e9}, f.Args...)
+	err = q.api.store.Each(ctx, func(row connection.Row) error {
 		g := &group{Trend: make([]uint64, (in.To-in.From+step*1e9-1)/(step*1e9))}
 		var id uint64
 		var first, last int64
@@ -122,7 +123,7 @@ func (q *query) list(ctx context.Context, in traces.Range, f *filter, order stri
 	toUnixTimestamp64Nano(min(time)) AS earliest, toUnixTimestamp64Nano(max(time)) AS latest,
 	tupleElement(sumMap([toUInt16(intDiv(toUnixTimestamp64Nano(time) - ?, ?))], [toUInt64(1)]) AS trend, 1), tupleElement(trend, 2), count() OVER ()
 FROM `+q.api.dialect.Table(tables.Errors)+`
-WHERE `+f.where()+`
+WHERE `+f.Where()+`
 GROUP BY error_group
 ORDER BY `+order+`, error_group LIMIT `+strconv.Itoa(limit), args)
 	if err == nil && len(found) > 0 {
@@ -143,7 +144,7 @@ func (q *query) ever(ctx context.Context, in traces.Range, groups map[uint64]*gr
 			names = append(names, g.Service)
 		}
 	}
-	return q.each(ctx, func(row connection.Row) error {
+	return q.api.store.Each(ctx, func(row connection.Row) error {
 		var id uint64
 		var first, last int64
 		var e ever

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -40,23 +41,13 @@ func (a *Audit) sums(ctx context.Context, o Options, r *Report) error {
 		where += " AND tenant = ?"
 		args = append(args, o.Tenant)
 	}
-	rows, err := a.conn.Query(ctx, `SELECT toString(topic), kafka_partition, toString(tenant), count(), min(from_offset), max(to_offset),
-	sum(records), sum(accepted), sum(stored), sum(rejected), sum(dropped), sum(repeated),
-	countIf(accepted != stored + rejected + dropped)
-FROM `+a.dialect.Table(tables.Ledger)+`
-WHERE `+where+`
-GROUP BY topic, kafka_partition, tenant`, args...)
-	if err != nil {
-		return fmt.Errorf("summing up the ledger: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return clickhouse.Each(ctx, a.conn, "summing up the ledger", func(row clickhouse.Row) error {
 		var p Partition
 		var partition uint32
 		var from, to, unbalanced uint64
-		if err := rows.Scan(&p.Topic, &partition, &p.Tenant, &p.Blocks, &from, &to,
+		if err := row.Scan(&p.Topic, &partition, &p.Tenant, &p.Blocks, &from, &to,
 			&p.Records, &p.Accepted, &p.Stored, &p.Rejected, &p.Dropped, &p.Repeated, &unbalanced); err != nil {
-			return fmt.Errorf("summing up the ledger: %w", err)
+			return err
 		}
 		p.Partition, p.From, p.To = int32(partition), int64(from), int64(to)
 		r.Partitions = append(r.Partitions, p)
@@ -66,43 +57,25 @@ GROUP BY topic, kafka_partition, tenant`, args...)
 				Detail: fmt.Sprintf("in %d blocks accepted is not stored + rejected + dropped", unbalanced),
 			})
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("summing up the ledger: %w", err)
-	}
-	return nil
+		return nil
+	}, `SELECT toString(topic), kafka_partition, toString(tenant), count(), min(from_offset), max(to_offset),
+	sum(records), sum(accepted), sum(stored), sum(rejected), sum(dropped), sum(repeated),
+	countIf(accepted != stored + rejected + dropped)
+FROM `+a.dialect.Table(tables.Ledger)+`
+WHERE `+where+`
+GROUP BY topic, kafka_partition, tenant`, args...)
 }
 
 // spans checks that the blocks of every partition fill the range from the first
 // to the last.
 func (a *Audit) spans(ctx context.Context, o Options, r *Report) error {
-	rows, err := a.conn.Query(ctx, `SELECT toString(topic), kafka_partition, min(from_offset), max(to_offset),
-	sum(toInt64(to_offset) - toInt64(from_offset)), toUInt64(sum(most - 1))
-FROM
-(
-    SELECT topic, kafka_partition, from_offset, to_offset, max(times) AS most
-    FROM
-    (
-        SELECT topic, kafka_partition, from_offset, to_offset, tenant, count() AS times
-        FROM `+a.dialect.Table(tables.Ledger)+`
-        WHERE toUnixTimestamp64Nano(time) >= ?
-        GROUP BY topic, kafka_partition, from_offset, to_offset, tenant
-    )
-    GROUP BY topic, kafka_partition, from_offset, to_offset
-)
-GROUP BY topic, kafka_partition
-SETTINGS optimize_aggregation_in_order = 1`, nanoseconds(o.Since))
-	if err != nil {
-		return fmt.Errorf("checking the blocks of the ledger: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
+	return clickhouse.Each(ctx, a.conn, "checking the blocks of the ledger", func(row clickhouse.Row) error {
 		var topic string
 		var partition uint32
 		var from, to, doubled uint64
 		var covered int64
-		if err := rows.Scan(&topic, &partition, &from, &to, &covered, &doubled); err != nil {
-			return fmt.Errorf("checking the blocks of the ledger: %w", err)
+		if err := row.Scan(&topic, &partition, &from, &to, &covered, &doubled); err != nil {
+			return err
 		}
 		p := Problem{Topic: topic, Partition: int32(partition), From: int64(from), To: int64(to)}
 		span := int64(to - from)
@@ -120,9 +93,21 @@ SETTINGS optimize_aggregation_in_order = 1`, nanoseconds(o.Since))
 			p.Detail = fmt.Sprintf("%d blocks are in the ledger more than once", doubled)
 			r.problem(a.cfg.MaxProblems, p)
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("checking the blocks of the ledger: %w", err)
-	}
-	return nil
+		return nil
+	}, `SELECT toString(topic), kafka_partition, min(from_offset), max(to_offset),
+	sum(toInt64(to_offset) - toInt64(from_offset)), toUInt64(sum(most - 1))
+FROM
+(
+    SELECT topic, kafka_partition, from_offset, to_offset, max(times) AS most
+    FROM
+    (
+        SELECT topic, kafka_partition, from_offset, to_offset, tenant, count() AS times
+        FROM `+a.dialect.Table(tables.Ledger)+`
+        WHERE toUnixTimestamp64Nano(time) >= ?
+        GROUP BY topic, kafka_partition, from_offset, to_offset, tenant
+    )
+    GROUP BY topic, kafka_partition, from_offset, to_offset
+)
+GROUP BY topic, kafka_partition
+SETTINGS optimize_aggregation_in_order = 1`, nanoseconds(o.Since))
 }

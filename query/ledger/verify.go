@@ -2,12 +2,12 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -65,24 +65,14 @@ type window struct {
 // rows have expired, or are about to, it begins with what is left; rows of
 // events from before have nothing to be compared with.
 func (a *Audit) bounds(ctx context.Context, o Options) (map[string]*window, error) {
-	rows, err := a.conn.Query(ctx, `SELECT toString(topic), kafka_partition,
-	if(? != 0, minOrNullIf(from_offset, toUnixTimestamp64Nano(time) >= ?),
-		if(min(time) + toIntervalDay(min(retention_days)) < fromUnixTimestamp64Nano(?), min(from_offset), 0)), max(to_offset)
-FROM `+a.dialect.Table(tables.Ledger)+`
-GROUP BY topic, kafka_partition
-ORDER BY topic, kafka_partition`, nanoseconds(o.Since), nanoseconds(o.Since), o.Now.Add(expirySlack).UnixNano())
-	if err != nil {
-		return nil, fmt.Errorf("reading the ends of the ledger: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	all := map[string]*window{}
-	for rows.Next() {
+	err := connection.Each(ctx, a.conn, "reading the ends of the ledger", func(row connection.Row) error {
 		var topic string
 		var partition uint32
 		var from *uint64
 		var end uint64
-		if err := rows.Scan(&topic, &partition, &from, &end); err != nil {
-			return nil, fmt.Errorf("reading the ends of the ledger: %w", err)
+		if err := row.Scan(&topic, &partition, &from, &end); err != nil {
+			return err
 		}
 		w := all[topic]
 		if w == nil {
@@ -95,11 +85,14 @@ ORDER BY topic, kafka_partition`, nanoseconds(o.Since), nanoseconds(o.Since), o.
 		w.partitions = append(w.partitions, partition)
 		w.from = append(w.from, *from)
 		w.end = append(w.end, end)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading the ends of the ledger: %w", err)
-	}
-	return all, nil
+		return nil
+	}, `SELECT toString(topic), kafka_partition,
+	if(? != 0, minOrNullIf(from_offset, toUnixTimestamp64Nano(time) >= ?),
+		if(min(time) + toIntervalDay(min(retention_days)) < fromUnixTimestamp64Nano(?), min(from_offset), 0)), max(to_offset)
+FROM `+a.dialect.Table(tables.Ledger)+`
+GROUP BY topic, kafka_partition
+ORDER BY topic, kafka_partition`, nanoseconds(o.Since), nanoseconds(o.Since), o.Now.Add(expirySlack).UnixNano())
+	return all, err
 }
 
 func (a *Audit) verifyTopic(ctx context.Context, o Options, r *Report, topic string, w *window) error {

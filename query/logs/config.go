@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // Config bounds what one query for logs may take.
@@ -66,15 +67,18 @@ func DefaultConfig() Config {
 	}
 }
 
+func (c *Config) limits() store.Limits {
+	return store.Limits{Timeout: c.Timeout, Concurrency: c.Concurrency, MaxRows: c.MaxRows, MaxMemory: c.MaxMemory}
+}
+
 // Validate says what is wrong with the values.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.limits().Validate("query.logs")}
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("query.logs."+format, args...)) }
 	for _, d := range []struct {
 		key          string
 		value, least time.Duration
 	}{
-		{"timeout", c.Timeout, time.Second},
 		{"lookback", c.Lookback, time.Minute},
 		{"stream_cache", c.StreamCache, 0},
 	} {
@@ -86,7 +90,6 @@ func (c *Config) Validate() error {
 		key   string
 		value int
 	}{
-		{"concurrency", c.Concurrency},
 		{"max_entries", c.MaxEntries},
 		{"max_lines", c.MaxLines},
 		{"max_series", c.MaxSeries},
@@ -100,14 +103,8 @@ func (c *Config) Validate() error {
 			fail("%s: %d is below 1", n.key, n.value)
 		}
 	}
-	if c.MaxRows < 1 {
-		fail("max_rows: must be above 0")
-	}
 	if c.MaxEntryBytes < 1<<20 {
 		fail("max_entry_bytes: %s is below 1MiB", c.MaxEntryBytes)
-	}
-	if c.MaxMemory < 64<<20 {
-		fail("max_memory: %s is below 64MiB", c.MaxMemory)
 	}
 	return errors.Join(errs...)
 }

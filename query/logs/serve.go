@@ -44,9 +44,7 @@ func (s *Store) Serve(w http.ResponseWriter, request *http.Request, tenant, name
 		return err
 	})
 	header.Set(RowsHeader, strconv.FormatUint(r.Rows, 10))
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(s.cfg.Timeout)) // a recorder of tests has none
-	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
+	defer s.BoundWriting(w)()
 	if err != nil {
 		status, message := s.Worded(request.Context(), err)
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
@@ -61,22 +59,16 @@ func (s *Store) Serve(w http.ResponseWriter, request *http.Request, tenant, name
 
 // Do runs a request when it is its turn, within the time that it may take.
 func (s *Store) Do(ctx context.Context, name string, r *Reader, run func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return &Fault{http.StatusServiceUnavailable, "too many requests for logs at a time (query.logs.concurrency is " + strconv.Itoa(s.cfg.Concurrency) + ")"}
-	}
-	start := time.Now()
-	rows, lines := r.Rows, r.Lines
-	defer func() {
-		<-s.slots
-		s.metrics.rows.Add(float64(r.Rows - rows))
-		s.metrics.lines.Add(float64(r.Lines - lines))
-		s.metrics.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
-	}()
-	return run(ctx)
+	return s.Store.Do(ctx, func(ctx context.Context) error {
+		start := time.Now()
+		rows, lines := r.Rows, r.Lines
+		defer func() {
+			s.metrics.rows.Add(float64(r.Rows - rows))
+			s.metrics.lines.Add(float64(r.Lines - lines))
+			s.metrics.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
+		}()
+		return run(ctx)
+	})
 }
 
 // Follow lets a client follow logs until what it returns is called; false where
@@ -96,25 +88,16 @@ func (s *Store) Follow() (end func(), ok bool) {
 
 // Worded returns the HTTP status and the text that a client is told of an error.
 func (s *Store) Worded(ctx context.Context, err error) (int, string) {
-	var fault *Fault
 	var syntax *logql.Error
 	var limit *metric.LimitError
 	var many *metric.ManyError
 	switch {
-	case errors.As(err, &fault):
-		return fault.Status, fault.Message
 	case errors.As(err, &syntax):
 		return http.StatusBadRequest, syntax.Error()
 	case errors.As(err, &limit):
 		return http.StatusUnprocessableEntity, limit.Message
 	case errors.As(err, &many):
 		return http.StatusBadRequest, many.Message
-	case ctx.Err() != nil:
-		return 499, "the client went away" // nobody reads this; the status is for the metrics
-	case errors.Is(err, context.DeadlineExceeded):
-		_ = errors.As(s.late(), &fault) // it is one
-		return fault.Status, fault.Message
 	}
-	s.log.Error("a request for logs failed", "error", err)
-	return http.StatusInternalServerError, err.Error()
+	return s.Store.Worded(ctx, err)
 }

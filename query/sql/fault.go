@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ClickHouse/ch-go/proto"
 )
 
 // Fault is why a query was not answered.
@@ -74,35 +76,19 @@ func (f *Fault) reason() string {
 	return "invalid"
 }
 
-// The codes of ClickHouse's errors that are not the query's fault, or that say
-// more than that.
-const (
-	codeTimeout            = 159
-	codeTooSlow            = 160
-	codeReadonly           = 164
-	codeTooManyQueries     = 202
-	codeSocketTimeout      = 209
-	codeNetworkError       = 210
-	codeTableReadOnly      = 242
-	codeServerOverloaded   = 745
-	codeQueryWasCancelled  = 394
-	codeConstraintViolated = 452
-	codeAccessDenied       = 497
-	codeAuthentication     = 516
-)
-
-// statusOf returns the HTTP status for one of ClickHouse's errors.
+// statusOf returns the HTTP status for one of ClickHouse's errors: 400 unless it is
+// not the query's fault, or says more than that.
 func statusOf(code int) int {
-	switch code {
-	case codeTimeout, codeTooSlow:
+	switch proto.Error(code) {
+	case proto.ErrTimeoutExceeded, proto.ErrTooSlow:
 		return http.StatusGatewayTimeout
-	case codeReadonly, codeAccessDenied:
+	case proto.ErrReadonly, proto.ErrAccessDenied:
 		return http.StatusForbidden
-	case codeTooManyQueries, codeServerOverloaded:
+	case proto.ErrTooManySimultaneousQueries, proto.ErrServerOverloaded:
 		return http.StatusTooManyRequests
-	case codeSocketTimeout, codeNetworkError, codeTableReadOnly, codeQueryWasCancelled:
+	case proto.ErrSocketTimeout, proto.ErrNetworkError, proto.ErrTableIsReadOnly, proto.ErrQueryWasCancelled:
 		return http.StatusServiceUnavailable
-	case codeAuthentication, codeConstraintViolated:
+	case proto.ErrAuthenticationFailed, proto.ErrSettingConstraintViolation:
 		return http.StatusBadGateway
 	}
 	return http.StatusBadRequest
@@ -125,10 +111,10 @@ func (h *Handler) serverFault(response *http.Response) *Fault {
 	}
 	f.Status = statusOf(f.Code)
 	switch {
-	case f.Code == codeAuthentication:
+	case f.Code == int(proto.ErrAuthenticationFailed):
 		h.log.Error("ClickHouse does not know the user that SQL queries run as", "error", text)
 		f.Message = "the query service cannot log in to ClickHouse; its log says more"
-	case f.Code == codeConstraintViolated:
+	case f.Code == int(proto.ErrSettingConstraintViolation):
 		h.log.Error("limits of the query service are above those of its ClickHouse user", "error", text)
 	case f.Code == 0 && response.StatusCode >= http.StatusInternalServerError:
 		f.Status = http.StatusBadGateway
@@ -144,7 +130,7 @@ func (h *Handler) transportFault(r *http.Request, err error) *Fault {
 		// Nobody reads this; the status is for the metrics.
 		return &Fault{Status: 499, Message: "the client went away"}
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return &Fault{Status: http.StatusGatewayTimeout, Code: codeTimeout, Name: "TIMEOUT_EXCEEDED", Message: "the query took longer than its limit"}
+		return &Fault{Status: http.StatusGatewayTimeout, Code: int(proto.ErrTimeoutExceeded), Name: proto.ErrTimeoutExceeded.String(), Message: "the query took longer than its limit"}
 	}
 	h.warnAway(err)
 	return &Fault{Status: http.StatusServiceUnavailable, Message: "ClickHouse cannot be reached at the moment"}

@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ClickHouse/ch-go/proto"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -137,7 +138,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, scope Scope, def
 		defer func() { <-h.slots }()
 	default:
 		return h.refuse(w, r, &Fault{
-			Status: http.StatusTooManyRequests, Name: "TOO_MANY_SIMULTANEOUS_QUERIES", Code: 202,
+			Status: http.StatusTooManyRequests, Name: proto.ErrTooManySimultaneousQueries.String(), Code: int(proto.ErrTooManySimultaneousQueries),
 			Message: fmt.Sprintf("%d queries are running, which is the limit; try again in a moment", cap(h.slots)),
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -113,21 +114,14 @@ func (p *policies) hold(ctx context.Context) *Fault {
 func (p *policies) check(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	rows, err := p.conn.Query(ctx, `SELECT table, select_filter, is_restrictive != 0
-FROM system.row_policies
-WHERE database = ? AND has(apply_to_list, ?)`, p.database, p.user)
-	if err != nil {
-		return "", fmt.Errorf("reading row policies: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
 	bounded := map[string]bool{}
 	loose := map[string]bool{}
-	for rows.Next() {
+	err := clickhouse.Each(ctx, p.conn, "reading row policies", func(row clickhouse.Row) error {
 		var table string
 		var filter *string
 		var restrictive bool
-		if err := rows.Scan(&table, &filter, &restrictive); err != nil {
-			return "", fmt.Errorf("reading row policies: %w", err)
+		if err := row.Scan(&table, &filter, &restrictive); err != nil {
+			return err
 		}
 		if filter != nil && samePolicy(*filter) {
 			bounded[table] = true
@@ -135,9 +129,12 @@ WHERE database = ? AND has(apply_to_list, ?)`, p.database, p.user)
 			// Permissive policies are joined with OR.
 			loose[table] = true
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return "", fmt.Errorf("reading row policies: %w", err)
+		return nil
+	}, `SELECT table, select_filter, is_restrictive != 0
+FROM system.row_policies
+WHERE database = ? AND has(apply_to_list, ?)`, p.database, p.user)
+	if err != nil {
+		return "", err
 	}
 	for _, name := range TenantTables() {
 		if !bounded[name] || loose[name] {

@@ -83,11 +83,6 @@ func TraceIDs(ids []telemetry.TraceID) string {
 	return b.String() + ")"
 }
 
-// SpanID returns the expression for an id as the columns of span ids hold it.
-func SpanID(id telemetry.SpanID) string {
-	return "toFixedString(unhex('" + hex.EncodeToString(id[:]) + "'), 8)"
-}
-
 // IsRoot is the expression that a span has no parent.
 const IsRoot = "reinterpretAsUInt64(parent_span_id) = 0"
 

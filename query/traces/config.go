@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // Config bounds what one request for traces may take.
@@ -60,15 +61,18 @@ func DefaultConfig() Config {
 	}
 }
 
+func (c *Config) limits() store.Limits {
+	return store.Limits{Timeout: c.Timeout, Concurrency: c.Concurrency, MaxRows: c.MaxRows, MaxMemory: c.MaxMemory}
+}
+
 // Validate says what is wrong with the values.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.limits().Validate("query.traces")}
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("query.traces."+format, args...)) }
 	for _, d := range []struct {
 		key          string
 		value, least time.Duration
 	}{
-		{"timeout", c.Timeout, time.Second},
 		{"lookback", c.Lookback, time.Minute},
 		{"margin", c.Margin, 0},
 	} {
@@ -80,7 +84,6 @@ func (c *Config) Validate() error {
 		key   string
 		value int
 	}{
-		{"concurrency", c.Concurrency},
 		{"max_traces", c.MaxTraces},
 		{"max_candidates", c.MaxCandidates},
 		{"max_spans", c.MaxSpans},
@@ -92,14 +95,8 @@ func (c *Config) Validate() error {
 			fail("%s: %d is below 1", n.key, n.value)
 		}
 	}
-	if c.MaxRows < 1 {
-		fail("max_rows: must be above 0")
-	}
 	if c.MaxSpanBytes < 1<<20 {
 		fail("max_span_bytes: %s is below 1MiB", c.MaxSpanBytes)
-	}
-	if c.MaxMemory < 64<<20 {
-		fail("max_memory: %s is below 64MiB", c.MaxMemory)
 	}
 	return errors.Join(errs...)
 }

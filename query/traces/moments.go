@@ -6,13 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // Known refuses a request that has other parameters than those that are listed.
 func (p *Parameters) Known(names ...string) {
 	for name := range p.Raw {
 		if !slices.Contains(names, name) {
-			p.fail("the parameter %s is not known; there are %s", shortened(name), strings.Join(names, ", "))
+			p.Refuse("the parameter %s is not known; there are %s", store.Shortened(name), strings.Join(names, ", "))
 		}
 	}
 }
@@ -27,7 +29,7 @@ func (p *Parameters) Moment(name string, now time.Time) (t int64, ok bool) {
 	}
 	t, ok = moment(text, now)
 	if !ok {
-		p.fail("%s: %q is neither a time such as 2026-01-31T12:00:00Z, nor seconds since 1970, nor a duration such as 1h", name, shortened(text))
+		p.Refuse("%s: %q is neither a time such as 2026-01-31T12:00:00Z, nor seconds since 1970, nor a duration such as 1h", name, store.Shortened(text))
 	}
 	return t, ok
 }
@@ -77,7 +79,7 @@ func (p *Parameters) Compared(in Range, now time.Time) *Range {
 		start, ok := moment(from, now)
 		end, also := moment(to, now)
 		if !ok || !also || start > end {
-			p.fail("compare: %q are not the times of a start and an end", shortened(text))
+			p.Refuse("compare: %q are not the times of a start and an end", store.Shortened(text))
 			return nil
 		}
 		r := Range{start, end}.Within()
@@ -85,7 +87,7 @@ func (p *Parameters) Compared(in Range, now time.Time) *Range {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		p.fail("compare: %q is neither a duration such as 24h nor two times with a comma", shortened(text))
+		p.Refuse("compare: %q is neither a duration such as 24h nor two times with a comma", store.Shortened(text))
 		return nil
 	}
 	r := Range{in.From - int64(d), in.To - int64(d)}.Within()
@@ -97,7 +99,7 @@ func (p *Parameters) Flag(name string) bool {
 	text := p.Get(name)
 	set, err := strconv.ParseBool(text)
 	if err != nil && text != "" {
-		p.fail("%s: %q is neither true nor false", name, shortened(text))
+		p.Refuse("%s: %q is neither true nor false", name, store.Shortened(text))
 	}
 	return set
 }
@@ -111,7 +113,7 @@ func (p *Parameters) Number(name string, fallback, least, most int) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least || n > most {
-		p.fail("%s: %q is no whole number from %d to %d", name, shortened(text), least, most)
+		p.Refuse("%s: %q is no whole number from %d to %d", name, store.Shortened(text), least, most)
 		return fallback
 	}
 	return n

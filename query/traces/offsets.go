@@ -2,7 +2,6 @@ package traces
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -76,7 +76,7 @@ func (r *Reader) Offsets(ctx context.Context, in Range, host string, hosts []str
 		return nil
 	})
 	if err == nil && len(all) > maxOffsets {
-		err = &Fault{http.StatusUnprocessableEntity, "there are more than " + strconv.Itoa(maxOffsets) + " bounds of offsets: ask for less time, or for a host"}
+		err = store.Exceeded("there are more than %d bounds of offsets: ask for less time, or for a host", maxOffsets)
 	}
 	return all, err
 }

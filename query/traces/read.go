@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -45,7 +46,7 @@ func (r *Reader) Found(ctx context.Context, id telemetry.TraceID, hint *Range) (
 func (r *Reader) FoundWith(ctx context.Context, id telemetry.TraceID, hint *Range, which Columns) (*Trace, error) {
 	t, err := r.trace(ctx, id, hint, which)
 	if err == nil && t == nil {
-		err = &Fault{Status: http.StatusNotFound, Message: NotFound}
+		err = &store.Fault{Status: http.StatusNotFound, Message: NotFound}
 	}
 	return t, err
 }
@@ -54,7 +55,7 @@ func (r *Reader) FoundWith(ctx context.Context, id telemetry.TraceID, hint *Rang
 // come in the order of the ids, without those that are not there.
 func (r *Reader) ByTexts(ctx context.Context, texts []string) (ids []telemetry.TraceID, found []*Trace, err error) {
 	if most := r.Config().MaxTraces; len(texts) > most {
-		return nil, nil, Invalid("%d trace ids are more than the highest limit, %d (query.traces.max_traces)", len(texts), most)
+		return nil, nil, store.Invalid("%d trace ids are more than the highest limit, %d (query.traces.max_traces)", len(texts), most)
 	}
 	for _, text := range texts {
 		id, err := TraceIDOf(text)
@@ -154,16 +155,9 @@ func ParseTraceID(text string) (telemetry.TraceID, bool) {
 func TraceIDOf(text string) (telemetry.TraceID, error) {
 	id, ok := ParseTraceID(text)
 	if !ok {
-		return id, Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
+		return id, store.Invalid("a trace id is 1 to 32 hexadecimal digits and not zero")
 	}
 	return id, nil
-}
-
-// ParseSpanID reads a span id of 1 to 16 hexadecimal digits.
-func ParseSpanID(text string) (telemetry.SpanID, bool) {
-	var id telemetry.SpanID
-	ok := parseID(id[:], text)
-	return id, ok
 }
 
 func parseID(id []byte, text string) bool {

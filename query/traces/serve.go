@@ -2,13 +2,12 @@ package traces
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // API is one of the APIs as the query service serves it.
@@ -97,52 +96,16 @@ func (s *Store) write(w http.ResponseWriter, r *Reader, answer *Answer) {
 	_, _ = w.Write(out.B) // the client is gone
 }
 
-// BoundWriting cuts a client off that does not take its answer in the time that a
-// request may take, until what it returns is called.
-func (s *Store) BoundWriting(w http.ResponseWriter) (end func()) {
-	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(s.cfg.Timeout)) // a recorder of tests has none
-	// The connection may be used again.
-	return func() { _ = control.SetWriteDeadline(time.Time{}) }
-}
-
 // Do runs a request when it is its turn, within the time that it may take.
 func (s *Store) Do(ctx context.Context, name string, r *Reader, run func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
-	defer cancel()
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return &Fault{http.StatusServiceUnavailable, fmt.Sprintf("too many requests for traces at a time (query.traces.concurrency is %d)", s.cfg.Concurrency)}
-	}
-	start := time.Now()
-	defer func() {
-		<-s.slots
-		s.metrics.rows.WithLabelValues(name).Add(float64(r.Rows))
-		s.metrics.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
-	}()
-	return run(ctx)
-}
-
-// Worded returns the HTTP status and the text that a client is told of an error.
-func (s *Store) Worded(ctx context.Context, err error) (int, string) {
-	var fault *Fault
-	switch {
-	case errors.As(err, &fault):
-		return fault.Status, fault.Message
-	case ctx.Err() != nil:
-		return 499, "the client went away" // nobody reads this; the status is for the metrics
-	case errors.Is(err, context.DeadlineExceeded):
-		_ = errors.As(s.late(), &fault) // it is one
-		return fault.Status, fault.Message
-	}
-	s.log.Error("a request for traces failed", "error", err)
-	return http.StatusInternalServerError, err.Error()
-}
-
-// Invalid is the error of a request that makes no sense.
-func Invalid(format string, args ...any) error {
-	return &Fault{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+	return s.Store.Do(ctx, func(ctx context.Context) error {
+		start := time.Now()
+		defer func() {
+			s.metrics.rows.WithLabelValues(name).Add(float64(r.Rows))
+			s.metrics.seconds.WithLabelValues(name).Observe(time.Since(start).Seconds())
+		}()
+		return run(ctx)
+	})
 }
 
 // Parameters reads the parameters of a request. The first that makes no sense is
@@ -157,14 +120,15 @@ func ParametersOf(r *http.Request) *Parameters {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	p := &Parameters{Raw: values}
 	if err != nil {
-		p.fail("the parameters cannot be read: %v", err)
+		p.Refuse("the parameters cannot be read: %v", err)
 	}
 	return p
 }
 
-func (p *Parameters) fail(format string, args ...any) {
+// Refuse says of a request what makes no sense, unless something else did before.
+func (p *Parameters) Refuse(format string, args ...any) {
 	if p.Err == nil {
-		p.Err = Invalid(format, args...)
+		p.Err = store.Invalid(format, args...)
 	}
 }
 
@@ -180,14 +144,14 @@ func (p *Parameters) Limit(name string, fallback, highest int) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 {
-		p.fail("%s: %q is no number", name, shortened(text))
+		p.Refuse("%s: %q is no number", name, store.Shortened(text))
 		return fallback
 	}
 	if n == 0 {
 		return min(fallback, highest)
 	}
 	if n > highest {
-		p.fail("%s: %d is above the highest, %d (query.traces.max_traces)", name, n, highest)
+		p.Refuse("%s: %d is above the highest, %d (query.traces.max_traces)", name, n, highest)
 	}
 	return n
 }
@@ -201,7 +165,7 @@ func (p *Parameters) Time(name string, unit time.Duration) (t int64, ok bool) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		p.fail("%s: %q is no time in %s since 1970", name, shortened(text), units[unit])
+		p.Refuse("%s: %q is no time in %s since 1970", name, store.Shortened(text), units[unit])
 		return 0, false
 	}
 	return times(n, unit), true
@@ -229,7 +193,7 @@ func (p *Parameters) Duration(name string, unit time.Duration) (d int64, ok bool
 	}
 	parsed, err := time.ParseDuration(text)
 	if err != nil || parsed < 0 {
-		p.fail("%s: %q is no duration such as 1.2s or 100ms", name, shortened(text))
+		p.Refuse("%s: %q is no duration such as 1.2s or 100ms", name, store.Shortened(text))
 		return 0, false
 	}
 	return int64(parsed), true
@@ -262,15 +226,7 @@ func (p *Parameters) Bounded(start int64, hasStart bool, end int64, hasEnd bool,
 	}
 	in := Range{start, end}
 	if in.From > in.To {
-		p.fail("the time ends before it starts")
+		p.Refuse("the time ends before it starts")
 	}
 	return in.Within()
-}
-
-func shortened(text string) string {
-	const most = 60
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], "") + "..."
-	}
-	return text
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/internal/config"
+	"github.com/goshawk-observability/goshawk/query/store"
 )
 
 // Config bounds what one request may take.
@@ -35,27 +36,19 @@ func DefaultConfig() Config {
 	}
 }
 
+func (c *Config) limits() store.Limits {
+	return store.Limits{Timeout: c.Timeout, Concurrency: c.Concurrency, MaxRows: c.MaxRows, MaxMemory: c.MaxMemory}
+}
+
 // Validate says what is wrong with the values.
 func (c *Config) Validate() error {
-	var errs []error
+	errs := []error{c.limits().Validate("query.weblog")}
 	fail := func(format string, args ...any) { errs = append(errs, fmt.Errorf("query.weblog."+format, args...)) }
-	if c.Timeout < time.Second {
-		fail("timeout: %s is below 1s", c.Timeout)
-	}
 	if c.Lookback < time.Minute {
 		fail("lookback: %s is below 1m", c.Lookback)
 	}
-	if c.Concurrency < 1 {
-		fail("concurrency: %d is below 1", c.Concurrency)
-	}
 	if c.MaxNames < 1 {
 		fail("max_names: %d is below 1", c.MaxNames)
-	}
-	if c.MaxRows < 1 {
-		fail("max_rows: must be above 0")
-	}
-	if c.MaxMemory < 64<<20 {
-		fail("max_memory: %s is below 64MiB", c.MaxMemory)
 	}
 	for _, code := range c.HomeCountries {
 		if !isCountry(code) {

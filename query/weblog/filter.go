@@ -4,22 +4,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goshawk-observability/goshawk/query/traces"
-	"github.com/goshawk-observability/goshawk/telemetry/tables"
+	"github.com/goshawk-observability/goshawk/query/store"
 )
-
-// filter is a WHERE and the values that are bound to it.
-type filter struct {
-	terms []string
-	args  []any
-}
-
-func (f *filter) add(term string, args ...any) {
-	f.terms = append(f.terms, term)
-	f.args = append(f.args, args...)
-}
-
-func (f *filter) where() string { return strings.Join(f.terms, " AND ") }
 
 // names are the parameters that select by a column, and the column.
 var (
@@ -36,21 +22,9 @@ var (
 // common are the parameters of every request for statistics.
 var common = []string{"start", "end", "step", "limit", "panels", "home", "bots", "status", "asset"}
 
-// in bounds tenant and time, of a table that has a bucket or none.
-func (q *query) in(r traces.Range, bucket bool) filter {
-	var f filter
-	f.add("tenant = ?", q.tenant)
-	if bucket {
-		width := int64(tables.BucketSeconds)
-		f.add("bucket >= fromUnixTimestamp(?) AND bucket <= fromUnixTimestamp(?)", r.From/1e9/width*width, r.To/1e9/width*width)
-	}
-	f.add("time >= fromUnixTimestamp64Nano(?) AND time < fromUnixTimestamp64Nano(?)", r.From, r.To)
-	return f
-}
-
 // selected adds what the parameters select. It reports whether some of them are
 // unknown to the table and were left out.
-func (q *query) selected(f *filter, columns map[string]string) (partial bool) {
+func (q *query) selected(f *store.Filter, columns map[string]string) (partial bool) {
 	for name, column := range hitNames {
 		values, ok := q.Raw[name]
 		if !ok {
@@ -60,16 +34,16 @@ func (q *query) selected(f *filter, columns map[string]string) (partial bool) {
 			partial = true
 			continue
 		}
-		f.add(column+" IN (?)", values)
+		f.Add(column+" IN (?)", values)
 	}
 	switch bots := q.Get("bots"); bots {
 	case "", "include":
 	case "exclude":
-		f.add("bot = ''")
+		f.Add("bot = ''")
 	case "only":
-		f.add("bot != ''")
+		f.Add("bot != ''")
 	default:
-		q.refuse("bots: %q is none of include, exclude, only", bots)
+		q.Refuse("bots: %q is none of include, exclude, only", bots)
 	}
 	_, status := q.Raw["status"]
 	_, asset := q.Raw["asset"]
@@ -80,13 +54,13 @@ func (q *query) selected(f *filter, columns map[string]string) (partial bool) {
 		q.status(f)
 	}
 	if asset {
-		f.add("asset = ?", q.Flag("asset"))
+		f.Add("asset = ?", q.Flag("asset"))
 	}
 	return partial
 }
 
 // status selects by codes such as 404, or classes such as 4xx.
-func (q *query) status(f *filter) {
+func (q *query) status(f *store.Filter) {
 	var terms []string
 	var args []any
 	for _, value := range q.Raw["status"] {
@@ -94,7 +68,7 @@ func (q *query) status(f *filter) {
 		n, err := strconv.ParseUint(class, 10, 16)
 		switch {
 		case err != nil || isClass && n > 9:
-			q.refuse("status: %q is neither a code such as 404 nor a class such as 4xx", value)
+			q.Refuse("status: %q is neither a code such as 404 nor a class such as 4xx", value)
 		case isClass:
 			terms = append(terms, "intDiv(status, 100) = ?")
 		default:
@@ -102,11 +76,5 @@ func (q *query) status(f *filter) {
 		}
 		args = append(args, n)
 	}
-	f.add("("+strings.Join(terms, " OR ")+")", args...)
-}
-
-func (q *query) refuse(format string, args ...any) {
-	if q.Err == nil {
-		q.Err = traces.Invalid(format, args...)
-	}
+	f.Add("("+strings.Join(terms, " OR ")+")", args...)
 }

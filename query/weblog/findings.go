@@ -7,6 +7,7 @@ import (
 	"time"
 
 	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -41,33 +42,33 @@ type finding struct {
 // partitions add up.
 func (q *query) findings(ctx context.Context) (any, error) {
 	q.Known("start", "end", "id", "kind", "actor", "site", "min_confidence", "limit")
-	in := q.Between(q.now, q.api.cfg.Lookback)
+	in := q.in()
 	limit := q.Number("limit", min(100, q.api.cfg.MaxNames), 1, q.api.cfg.MaxNames)
-	f := q.in(in, false)
+	f := store.Bounded(q.tenant, in.From, in.To, false)
 	for _, name := range []string{"kind", "actor", "site"} {
 		if values, ok := q.Raw[name]; ok {
-			f.add(name+" IN (?)", values)
+			f.Add(name+" IN (?)", values)
 		}
 	}
 	if text := q.Get("id"); text != "" {
 		id, err := strconv.ParseUint(text, 16, 64)
 		if err != nil {
-			q.refuse("id: %.60q is no id of a finding", text)
+			q.Refuse("id: %.60q is no id of a finding", text)
 		}
-		f.add("id = ?", id)
+		f.Add("id = ?", id)
 	}
 	least := 0.0
 	if text := q.Get("min_confidence"); text != "" {
 		var err error
 		if least, err = strconv.ParseFloat(text, 64); err != nil || least < 0 || least > 1 {
-			q.refuse("min_confidence: %.60q is not from 0 to 1", text)
+			q.Refuse("min_confidence: %.60q is not from 0 to 1", text)
 		}
 	}
 	if q.Err != nil {
 		return nil, q.Err
 	}
 	a := &findings{Start: time.Unix(0, in.From).UTC(), End: time.Unix(0, in.To).UTC(), Findings: []finding{}}
-	err := q.each(ctx, func(r connection.Row) error {
+	err := q.api.store.Each(ctx, func(r connection.Row) error {
 		var one finding
 		var id uint64
 		var first, last int64
@@ -84,7 +85,7 @@ func (q *query) findings(ctx context.Context) (any, error) {
 FROM (SELECT id, kafka_partition, toString(any(kind)) AS c1, any(actor) AS c2, toString(any(site)) AS c3, any(subject) AS c4,
 		toUnixTimestamp64Nano(min(first_time)) AS c5, toUnixTimestamp64Nano(max(time)) AS c6, toUInt8(max(over)) AS c7, max(hits) AS c8, max(clients) AS c9,
 		argMax(confidence, hits) AS c10, max(harmless) AS c11, argMax(reason, hits) AS c12, argMax(evidence, hits) AS c13
-	FROM `+q.api.dialect.Table(tables.Findings)+` WHERE `+f.where()+` GROUP BY id, kafka_partition)
-GROUP BY id HAVING sure >= ? ORDER BY last DESC, id LIMIT ?`, append(f.args, least, limit))
+	FROM `+q.api.dialect.Table(tables.Findings)+` WHERE `+f.Where()+` GROUP BY id, kafka_partition)
+GROUP BY id HAVING sure >= ? ORDER BY last DESC, id LIMIT ?`, append(f.Args, least, limit))
 	return a, err
 }

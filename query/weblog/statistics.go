@@ -8,6 +8,7 @@ import (
 	"time"
 
 	connection "github.com/goshawk-observability/goshawk/internal/clickhouse"
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -132,15 +133,15 @@ const defaultLimit = 10
 // statistics answers what visitors of web servers did.
 func (q *query) statistics(ctx context.Context) (any, error) {
 	q.Known(append(slices.Sorted(maps.Keys(hitNames)), common...)...)
-	in := q.Between(q.now, q.api.cfg.Lookback)
+	in := q.in()
 	limit := q.Number("limit", min(defaultLimit, q.api.cfg.MaxNames), 1, q.api.cfg.MaxNames)
 	step := q.step(in)
 	names := q.panels()
 	home := q.home()
-	hits := q.in(in, true)
-	q.selected(&hits, hitNames)
-	visits := q.in(in, true)
-	partial := q.selected(&visits, sessionNames)
+	hits := store.Bounded(q.tenant, in.From, in.To, true)
+	q.selected(hits, hitNames)
+	visits := store.Bounded(q.tenant, in.From, in.To, true)
+	partial := q.selected(visits, sessionNames)
 	if q.Err != nil {
 		return nil, q.Err
 	}
@@ -149,18 +150,18 @@ func (q *query) statistics(ctx context.Context) (any, error) {
 		Attribution: credit{attribution, attributionLink},
 	}
 	a.Totals.HomeCountries, a.Sessions.Partial = home, partial
-	if err := q.totals(ctx, &a.Totals, &hits); err != nil {
+	if err := q.totals(ctx, &a.Totals, hits); err != nil {
 		return nil, err
 	}
-	if err := q.sessions(ctx, &a.Sessions, &visits); err != nil {
+	if err := q.sessions(ctx, &a.Sessions, visits); err != nil {
 		return nil, err
 	}
 	var err error
-	if a.OverTime, err = q.overTime(ctx, in, step, &hits); err != nil {
+	if a.OverTime, err = q.overTime(ctx, in, step, hits); err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if a.Panels[name], err = q.panel(ctx, panels[name], &hits, limit); err != nil {
+		if a.Panels[name], err = q.panel(ctx, panels[name], hits, limit); err != nil {
 			return nil, err
 		}
 	}
@@ -179,7 +180,7 @@ func (q *query) step(in traces.Range) int64 {
 	if d, ok := q.Duration("step", time.Second); ok {
 		width := d / int64(time.Second)
 		if width < 1 || seconds/width > mostPoints {
-			q.refuse("step: must be at least a second and give at most %d points", mostPoints)
+			q.Refuse("step: must be at least a second and give at most %d points", mostPoints)
 			return 60
 		}
 		return width
@@ -205,7 +206,7 @@ func (q *query) panels() []string {
 	names := strings.Split(text, ",")
 	for _, name := range names {
 		if _, ok := panels[name]; !ok {
-			q.refuse("panels: %.60q is none of %s", name, strings.Join(all, ", "))
+			q.Refuse("panels: %.60q is none of %s", name, strings.Join(all, ", "))
 		}
 	}
 	return names
@@ -220,25 +221,25 @@ func (q *query) home() []string {
 	codes := strings.Split(strings.ToUpper(text), ",")
 	for _, code := range codes {
 		if !isCountry(code) {
-			q.refuse("home: %.60q is no code of two letters, such as AT", code)
+			q.Refuse("home: %.60q is no code of two letters, such as AT", code)
 		}
 	}
 	return codes
 }
 
-func (q *query) totals(ctx context.Context, t *totals, f *filter) error {
+func (q *query) totals(ctx context.Context, t *totals, f *store.Filter) error {
 	abroad := &counts{}
 	var timed uint64
 	var quantiles []float64
-	err := q.each(ctx, func(r connection.Row) error {
+	err := q.api.store.Each(ctx, func(r connection.Row) error {
 		return r.Scan(&t.Requests, &t.Visitors, &t.Bytes, &t.Failed, &t.ClientErrors, &t.ServerErrors, &t.NotFound, &t.Clients, &t.Sites, &t.Bots,
 			&abroad.Requests, &abroad.Visitors, &abroad.Bytes, &abroad.Failed, &timed, &quantiles)
 	}, `SELECT `+counted+`, countIf(status >= 400 AND status < 500), countIf(status >= 500), countIf(status = 404),
 	uniqExact(client), uniqExact(site), countIf(bot != ''),
 	countIf(away), uniqExactIf(visitor, away), toUInt64(sumIf(sent, away AND sent > 0)), countIf(away AND status >= 400),
 	countIf(duration_ns >= 0), quantilesIf(0.5, 0.9, 0.95, 0.99)(duration_ns / 1e9, duration_ns >= 0)
-FROM (SELECT *, country != '' AND country NOT IN (?) AS away FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+f.where()+`)`,
-		append([]any{append([]string{""}, t.HomeCountries...)}, f.args...))
+FROM (SELECT *, country != '' AND country NOT IN (?) AS away FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+f.Where()+`)`,
+		append([]any{append([]string{""}, t.HomeCountries...)}, f.Args...))
 	t.Successful = t.Requests - t.Failed
 	if len(t.HomeCountries) > 0 {
 		t.Abroad = abroad
@@ -249,11 +250,11 @@ FROM (SELECT *, country != '' AND country NOT IN (?) AS away FROM `+q.api.dialec
 	return err
 }
 
-func (q *query) sessions(ctx context.Context, s *sessions, f *filter) error {
+func (q *query) sessions(ctx context.Context, s *sessions, f *store.Filter) error {
 	var seconds float64
-	err := q.each(ctx, func(r connection.Row) error { return r.Scan(&s.Sessions, &s.Bounces, &s.Pages, &seconds) },
+	err := q.api.store.Each(ctx, func(r connection.Row) error { return r.Scan(&s.Sessions, &s.Bounces, &s.Pages, &seconds) },
 		`SELECT count(), countIf(pages <= 1), sum(pages), sum(toUnixTimestamp64Nano(end_time) - toUnixTimestamp64Nano(time)) / 1e9
-FROM `+q.api.dialect.Table(tables.WebSessions)+` WHERE `+f.where(), f.args)
+FROM `+q.api.dialect.Table(tables.WebSessions)+` WHERE `+f.Where(), f.Args)
 	if s.Sessions > 0 {
 		rate := float64(s.Bounces) / float64(s.Sessions)
 		s.BounceRate, s.MeanSeconds = &rate, seconds/float64(s.Sessions)
@@ -262,13 +263,13 @@ FROM `+q.api.dialect.Table(tables.WebSessions)+` WHERE `+f.where(), f.args)
 }
 
 // overTime returns every step of the time, those without requests, too.
-func (q *query) overTime(ctx context.Context, in traces.Range, step int64, f *filter) ([]moment, error) {
+func (q *query) overTime(ctx context.Context, in traces.Range, step int64, f *store.Filter) ([]moment, error) {
 	first, last := in.From/1e9/step, (in.To-1)/1e9/step
 	all := []moment{}
 	for n := first; n <= last && n-first <= mostPoints; n++ {
 		all = append(all, moment{Time: secondsOf(n * step)})
 	}
-	err := q.each(ctx, func(r connection.Row) error {
+	err := q.api.store.Each(ctx, func(r connection.Row) error {
 		var n int64
 		var m moment
 		if err := r.Scan(&n, &m.Requests, &m.Visitors, &m.Bytes, &m.Failed, &m.ClientErrors, &m.ServerErrors); err != nil {
@@ -280,12 +281,12 @@ func (q *query) overTime(ctx context.Context, in traces.Range, step int64, f *fi
 		}
 		return nil
 	}, `SELECT intDiv(toInt64(toUnixTimestamp(time)), ?) AS n, `+counted+`, countIf(status >= 400 AND status < 500), countIf(status >= 500)
-FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+f.where()+` GROUP BY n`, append([]any{step}, f.args...))
+FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+f.Where()+` GROUP BY n`, append([]any{step}, f.Args...))
 	return all, err
 }
 
-func (q *query) panel(ctx context.Context, p panel, f *filter, limit int) ([]row, error) {
-	where, order, place := f.where(), "c1 DESC, c0", "toFloat64(0) AS c7, toFloat64(0) AS c8"
+func (q *query) panel(ctx context.Context, p panel, f *store.Filter, limit int) ([]row, error) {
+	where, order, place := f.Where(), "c1 DESC, c0", "toFloat64(0) AS c7, toFloat64(0) AS c8"
 	if p.where != "" {
 		where += " AND " + p.where
 	}
@@ -299,7 +300,7 @@ func (q *query) panel(ctx context.Context, p panel, f *filter, limit int) ([]row
 		limit = max(limit, 24) // all hours
 	}
 	rows := []row{}
-	err := q.each(ctx, func(r connection.Row) error {
+	err := q.api.store.Each(ctx, func(r connection.Row) error {
 		var one row
 		var p95, p50, latitude, longitude float64
 		var timed uint64
@@ -316,6 +317,6 @@ func (q *query) panel(ctx context.Context, p panel, f *filter, limit int) ([]row
 		return nil
 	}, `SELECT `+p.name+` AS c0, count() AS c1, uniqExact(visitor) AS c2, toUInt64(sumIf(sent, sent > 0)) AS c3, countIf(status >= 400) AS c4,
 	quantileIf(0.95)(duration_ns / 1e9, duration_ns >= 0) AS c5, quantileIf(0.5)(duration_ns / 1e9, duration_ns >= 0) AS c6, `+place+`, countIf(duration_ns >= 0) AS c9
-FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+where+` GROUP BY c0 ORDER BY `+order+` LIMIT ?`, append(slices.Clone(f.args), limit))
+FROM `+q.api.dialect.Table(tables.WebHits)+` WHERE `+where+` GROUP BY c0 ORDER BY `+order+` LIMIT ?`, append(slices.Clone(f.Args), limit))
 	return rows, err
 }

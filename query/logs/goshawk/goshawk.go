@@ -49,7 +49,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, tenant string) {
 			data, err = q.around(ctx)
 		}
 		if err != nil {
-			return logs.Answer{}, faultOf(err)
+			return logs.Answer{}, err
 		}
 		var body bytes.Buffer
 		encoder := json.NewEncoder(&body)
@@ -57,14 +57,6 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, tenant string) {
 		err = encoder.Encode(data)
 		return logs.Answer{ContentType: "application/json; charset=utf-8", Body: body.Bytes()}, err
 	}, api.WriteError)
-}
-
-// faultOf makes a fault of logs of one of traces, whose parameters these are.
-func faultOf(err error) error {
-	if f, ok := err.(*traces.Fault); ok { //nolint:errorlint // it is not wrapped
-		return &logs.Fault{Status: f.Status, Message: f.Message}
-	}
-	return err
 }
 
 // query is a request that is being answered.

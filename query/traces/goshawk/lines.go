@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -72,7 +73,7 @@ func (q *query) members(ctx context.Context, line string, known map[string]bool,
 	}
 	services, ok := all[line]
 	if !ok {
-		return nil, traces.Invalid("there is no business line of this name: query.business_lines lists some, and resources may name others")
+		return nil, store.Invalid("there is no business line of this name: query.business_lines lists some, and resources may name others")
 	}
 	return slices.Sorted(maps.Keys(services)), nil
 }

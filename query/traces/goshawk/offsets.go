@@ -3,11 +3,10 @@ package goshawk
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -54,7 +53,7 @@ func (q *query) clockOffsets(ctx context.Context) (traces.Answer, error) {
 	case q.Err != nil:
 		return traces.Answer{}, q.Err
 	case stepped && (step < slot || step%slot != 0):
-		return traces.Answer{}, traces.Invalid("step: must be ten seconds or several times that")
+		return traces.Answer{}, store.Invalid("step: must be ten seconds or several times that")
 	case !stepped:
 		step = max(1, (in.To-in.From)/slot/offsetPoints) * slot
 	}
@@ -78,10 +77,7 @@ func (q *query) clockOffsets(ctx context.Context) (traces.Answer, error) {
 		o.Known = o.Latest.Known
 		shown := tightest(series, a.StepSeconds)
 		if points += len(shown); points > maxOffsetPoints {
-			return traces.Answer{}, &traces.Fault{
-				Status:  http.StatusUnprocessableEntity,
-				Message: "the series have more than " + strconv.Itoa(maxOffsetPoints) + " points: ask for a host, less time or a longer step",
-			}
+			return traces.Answer{}, store.Exceeded("the series have more than %d points: ask for a host, less time or a longer step", maxOffsetPoints)
 		}
 		o.Drift = driftOf(tightest(series, max(a.StepSeconds, (in.To-in.From)/int64(time.Second)/offsetPoints)))
 		for i := range shown {

@@ -3,10 +3,9 @@ package goshawk
 import (
 	"context"
 	"math"
-	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -53,9 +52,9 @@ func (q *query) operations(ctx context.Context) (traces.Answer, error) {
 	case q.Err != nil:
 		return traces.Answer{}, q.Err
 	case byThreshold && (threshold <= 0 || threshold > math.MaxInt64/4):
-		return traces.Answer{}, traces.Invalid("apdex_threshold: must be above 0")
+		return traces.Answer{}, store.Invalid("apdex_threshold: must be above 0")
 	case stepped && (step < int64(time.Minute) || step%int64(time.Minute) != 0):
-		return traces.Answer{}, traces.Invalid("step: must be one minute or several")
+		return traces.Answer{}, store.Invalid("step: must be one minute or several")
 	}
 	most := q.Config().MaxNames
 	request := traces.RateQuery{In: in, Service: q.Get("service"), Limit: most}
@@ -90,10 +89,7 @@ func (q *query) operations(ctx context.Context) (traces.Answer, error) {
 			return traces.Answer{}, err
 		}
 		if more {
-			return traces.Answer{}, &traces.Fault{
-				Status:  http.StatusUnprocessableEntity,
-				Message: "the series have more than " + strconv.Itoa(maxPoints) + " points: ask for a service, less time or a longer step",
-			}
+			return traces.Answer{}, store.Exceeded("the series have more than %d points: ask for a service, less time or a longer step", maxPoints)
 		}
 		for i := range points {
 			r := &points[i]

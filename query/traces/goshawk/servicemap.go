@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
@@ -241,7 +242,7 @@ func (q *query) serviceMap(ctx context.Context) (traces.Answer, error) {
 	depth := q.Number("depth", 1, 0, maxDepth)
 	service, business := q.Get("service"), q.Get("business")
 	if q.Err == nil && q.Get("depth") != "" && service == "" && business == "" {
-		q.Err = traces.Invalid("depth needs a service or a business line")
+		q.Err = store.Invalid("depth needs a service or a business line")
 	}
 	if q.Err != nil {
 		return traces.Answer{}, q.Err

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/query/traces/otlp"
 )
@@ -155,7 +156,7 @@ func getServices(ctx context.Context, r *traces.Reader, _ reader) (writer, error
 func getOperations(ctx context.Context, r *traces.Reader, in reader) (writer, error) {
 	request := in.(*operationsRequest)
 	if request.service == "" {
-		return nil, traces.Invalid("the field service is required")
+		return nil, store.Invalid("the field service is required")
 	}
 	all, err := operationsOf(ctx, r, request.service, request.kind, bounded(r, 0, 0))
 	return operationsResponse(all), err
@@ -204,10 +205,10 @@ func sendTrace(t *traces.Trace, out grpc.ServerStream) error {
 // found returns the traces that a request asks for.
 func found(ctx context.Context, r *traces.Reader, request *findRequest, limit int, which traces.Columns) ([]*traces.Trace, error) {
 	if request.filter {
-		return nil, &traces.Fault{Status: http.StatusNotImplemented, Message: "the field filter is not supported; use service_name, operation_name, attributes and durations"}
+		return nil, &store.Fault{Status: http.StatusNotImplemented, Message: "the field filter is not supported; use service_name, operation_name, attributes and durations"}
 	}
 	if limit < 0 || limit > r.Config().MaxTraces {
-		return nil, traces.Invalid("%d traces are above the highest limit, %d (query.traces.max_traces)", limit, r.Config().MaxTraces)
+		return nil, store.Invalid("%d traces are above the highest limit, %d (query.traces.max_traces)", limit, r.Config().MaxTraces)
 	}
 	if limit == 0 {
 		limit = defaultLimit
@@ -230,7 +231,7 @@ func found(ctx context.Context, r *traces.Reader, request *findRequest, limit in
 func findTraces(ctx context.Context, r *traces.Reader, in reader, out grpc.ServerStream) error {
 	request := in.(*findRequest)
 	if request.paged {
-		return traces.Invalid("FindTraces has no pages; set search_depth")
+		return store.Invalid("FindTraces has no pages; set search_depth")
 	}
 	all, err := found(ctx, r, request, request.depth, traces.All)
 	if err != nil {
@@ -250,11 +251,11 @@ func findSummaries(ctx context.Context, r *traces.Reader, in reader, out grpc.Se
 	if request.paged {
 		switch {
 		case request.depth != 0:
-			return traces.Invalid("a request has either search_depth or pagination")
+			return store.Invalid("a request has either search_depth or pagination")
 		case request.pageSize == 0:
-			return traces.Invalid("page_size must be above 0")
+			return store.Invalid("page_size must be above 0")
 		case request.pageToken:
-			return traces.Invalid("the page_token is not known: there is one page")
+			return store.Invalid("the page_token is not known: there is one page")
 		}
 		limit = request.pageSize
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -146,7 +147,7 @@ func (q *query) operationsAndKinds(ctx context.Context) (traces.Answer, error) {
 	in := q.recent()
 	service, kind := q.Get("service"), q.Get("spanKind")
 	if service == "" {
-		return traces.Answer{}, traces.Invalid("the parameter service is required")
+		return traces.Answer{}, store.Invalid("the parameter service is required")
 	}
 	if q.Err != nil {
 		return traces.Answer{}, q.Err
@@ -191,7 +192,7 @@ func (q *query) trace(ctx context.Context, text string) (traces.Answer, error) {
 			hint.To = end
 		}
 		if hint.From > hint.To {
-			return traces.Answer{}, traces.Invalid("the time ends before it starts")
+			return traces.Answer{}, store.Invalid("the time ends before it starts")
 		}
 	}
 	if q.Err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -87,7 +88,7 @@ func parseLookback(text string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, traces.Invalid("lookback: want a duration such as 1h or 2d")
+		return 0, store.Invalid("lookback: want a duration such as 1h or 2d")
 	}
 	return d, nil
 }
@@ -101,7 +102,7 @@ func tagsOf(objects, pairs []string) (map[string]string, error) {
 		}
 		var tags map[string]any
 		if err := json.Unmarshal([]byte(text), &tags); err != nil {
-			return nil, traces.Invalid("tags: want a JSON object of texts: %v", err)
+			return nil, store.Invalid("tags: want a JSON object of texts: %v", err)
 		}
 		for key, value := range tags {
 			switch v := value.(type) {
@@ -110,19 +111,19 @@ func tagsOf(objects, pairs []string) (map[string]string, error) {
 			case bool, float64:
 				all[key] = fmt.Sprint(v)
 			default:
-				return nil, traces.Invalid("tags: the value of %q is no text", key)
+				return nil, store.Invalid("tags: the value of %q is no text", key)
 			}
 		}
 	}
 	for _, pair := range pairs {
 		key, value, ok := strings.Cut(pair, ":")
 		if !ok {
-			return nil, traces.Invalid("tag: want key:value")
+			return nil, store.Invalid("tag: want key:value")
 		}
 		all[key] = value
 	}
 	if len(all) > maxTags {
-		return nil, traces.Invalid("%d tags are more than %d", len(all), maxTags)
+		return nil, store.Invalid("%d tags are more than %d", len(all), maxTags)
 	}
 	return all, nil
 }
@@ -167,12 +168,12 @@ func tagTerm(c *traces.Condition, key, value string) (string, error) {
 		if kind, ok := traces.KindOf(value); ok && kind != traces.KindUnspecified {
 			return "kind = '" + kind.String() + "'", nil
 		}
-		return "", traces.Invalid("span.kind: %q is none of internal, server, client, producer, consumer", value)
+		return "", store.Invalid("span.kind: %q is none of internal, server, client, producer, consumer", value)
 	case "otel.status_code":
 		if status, ok := traces.StatusOf(strings.ToLower(value)); ok {
 			return "status = '" + status.String() + "'", nil
 		}
-		return "", traces.Invalid("otel.status_code: %q is none of OK, ERROR, UNSET", value)
+		return "", store.Invalid("otel.status_code: %q is none of OK, ERROR, UNSET", value)
 	case "otel.status_description":
 		return "status_message = " + c.Text(value), nil
 	case "otel.scope.name", "otel.library.name":

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/query/traces/traceql"
 )
@@ -58,7 +59,7 @@ func (q *query) tags(ctx context.Context, second bool) (traces.Answer, error) {
 		all = append(all, scope{"intrinsic", intrinsics})
 	}
 	if wanted != "" && len(all) == 0 {
-		return traces.Answer{}, traces.Invalid("scope: %q is none of resource, span, event, link, instrumentation, intrinsic", wanted)
+		return traces.Answer{}, store.Invalid("scope: %q is none of resource, span, event, link, instrumentation, intrinsic", wanted)
 	}
 	if second {
 		if all == nil {
@@ -94,7 +95,7 @@ func (q *query) values(ctx context.Context, tag string, second bool) (traces.Ans
 	var c traces.Condition
 	list, err := traceql.Values(tag, &c)
 	if err != nil {
-		return traces.Answer{}, traces.Invalid("the tag cannot be read: %v", err)
+		return traces.Answer{}, store.Invalid("the tag cannot be read: %v", err)
 	}
 	// What is typed so far need not be a query yet.
 	if filter := q.Get("q"); filter != "" {

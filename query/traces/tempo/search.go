@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/query/traces/otlp"
 	"github.com/goshawk-observability/goshawk/query/traces/traceql"
@@ -39,7 +40,7 @@ func (q *query) search(ctx context.Context) (traces.Answer, error) {
 			return traces.Answer{}, err
 		}
 		if text != "" {
-			return traces.Answer{}, traces.Invalid("a search has either q or tags, minDuration and maxDuration")
+			return traces.Answer{}, store.Invalid("a search has either q or tags, minDuration and maxDuration")
 		}
 		text = tags
 	}
@@ -51,7 +52,7 @@ func (q *query) search(ctx context.Context) (traces.Answer, error) {
 	}
 	parsed, err := traceql.Parse(text)
 	if err != nil {
-		return traces.Answer{}, traces.Invalid("invalid TraceQL query: %v", err)
+		return traces.Answer{}, store.Invalid("invalid TraceQL query: %v", err)
 	}
 	matches, looked, err := q.matches(ctx, parsed, in, limit)
 	if err != nil {
@@ -157,16 +158,16 @@ func logfmt(text string) ([][2]string, error) {
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		key, rest, ok := strings.Cut(text, "=")
 		if !ok || key == "" || strings.ContainsAny(key, " \"\t\n") {
-			return nil, traces.Invalid("tags: want key=value or key=\"value\", with spaces between them")
+			return nil, store.Invalid("tags: want key=value or key=\"value\", with spaces between them")
 		}
 		var value string
 		if strings.HasPrefix(rest, `"`) {
 			quoted, err := strconv.QuotedPrefix(rest)
 			if err != nil {
-				return nil, traces.Invalid("tags: the value of %s does not end", key)
+				return nil, store.Invalid("tags: the value of %s does not end", key)
 			}
 			if value, err = strconv.Unquote(quoted); err != nil {
-				return nil, traces.Invalid("tags: the value of %s has an escape that is not known", key)
+				return nil, store.Invalid("tags: the value of %s has an escape that is not known", key)
 			}
 			text = rest[len(quoted):]
 		} else {

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 	"github.com/goshawk-observability/goshawk/query/traces/otlp"
 )
@@ -60,7 +61,7 @@ func (a *API) Serve(w http.ResponseWriter, r *http.Request, tenant string) {
 		case path == "/api/search":
 			return q.search(ctx)
 		case strings.HasPrefix(path, "/api/metrics/"):
-			return traces.Answer{}, traces.Invalid("TraceQL metrics (%s) are not supported", path)
+			return traces.Answer{}, store.Invalid("TraceQL metrics (%s) are not supported", path)
 		}
 		second := strings.HasPrefix(path, "/api/v2/")
 		switch {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -69,13 +70,13 @@ func annotations(c *traces.Condition, text string) error {
 	}
 	parts := strings.Split(text, " and ")
 	if len(parts) > maxTags {
-		return traces.Invalid("annotationQuery: %d conditions are more than %d", len(parts), maxTags)
+		return store.Invalid("annotationQuery: %d conditions are more than %d", len(parts), maxTags)
 	}
 	for _, part := range parts {
 		key, value, valued := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
 		case key == "":
-			return traces.Invalid("annotationQuery: want words and key=value, joined by and")
+			return store.Invalid("annotationQuery: want words and key=value, joined by and")
 		case valued:
 			c.Add(tagTerm(c, key, value))
 		case key == "error":

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/goshawk-observability/goshawk/query/store"
 	"github.com/goshawk-observability/goshawk/query/traces"
 )
 
@@ -113,7 +114,7 @@ func (q *query) named(parameter string) (string, traces.Range, error) {
 	in := q.in()
 	value := q.Get(parameter)
 	if value == "" && q.Err == nil {
-		return "", in, traces.Invalid("the parameter %s is required", parameter)
+		return "", in, store.Invalid("the parameter %s is required", parameter)
 	}
 	return value, in, q.Err
 }
