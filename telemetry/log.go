@@ -22,3 +22,7 @@ type Log struct {
 	// outside of that range is 0.
 	Severity uint8
 }
+
+// SeverityClass returns the class of a severity number, which are groups of four: 0
+// (unspecified), 1 (trace) to 6 (fatal).
+func SeverityClass(severity uint8) uint8 { return (min(severity, 24) + 3) / 4 }

@@ -63,3 +63,14 @@ type Attr struct {
 	Key   string
 	Value Value
 }
+
+// TextOf returns the text of the first attribute with the key that is a string,
+// empty where there is none.
+func TextOf(attrs []Attr, key string) string {
+	for i := range attrs {
+		if attrs[i].Key == key && attrs[i].Value.Kind == KindString {
+			return attrs[i].Value.Str
+		}
+	}
+	return ""
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/syslog"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Inputs reports whether any of the agent's own inputs of logs is configured.
@@ -91,15 +92,15 @@ func RunInputs(ctx context.Context, c *Config, o Options, ready func()) error {
 
 // hostResource says which host this is: as OTEL_RESOURCE_ATTRIBUTES has it, or
 // as the host calls itself.
-func hostResource() []logbatch.Attribute {
+func hostResource() []logwriter.Attribute {
 	name, err := os.Hostname()
 	if err != nil {
 		name = ""
 	}
-	all := []logbatch.Attribute{{Key: "host.name", Value: name}}
+	all := []logwriter.Attribute{{Key: "host.name", Value: name}}
 	for pair := range strings.SplitSeq(os.Getenv("OTEL_RESOURCE_ATTRIBUTES"), ",") {
 		if key, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && key != "service.name" && key != "service.instance.id" {
-			all = append(all, logbatch.Attribute{Key: key, Value: value})
+			all = append(all, logwriter.Attribute{Key: key, Value: value})
 		}
 	}
 	return all

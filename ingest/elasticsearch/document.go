@@ -10,6 +10,8 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/ingest/logpush"
 	"github.com/goshawk-observability/goshawk/internal/jsontext"
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // document reads one document after the other.
@@ -19,12 +21,14 @@ type document struct {
 
 	// key is the path of the current field, joined by dots.
 	key      []byte
-	resource []logbatch.Attribute
+	resource []logwriter.Attribute
 	// texts holds what had escapes and what the resource has.
 	texts    []byte
 	message  []byte
 	encoded  []byte // attributes of the record
 	time     int64
+	traceID  telemetry.TraceID
+	spanID   telemetry.SpanID
 	severity uint8
 	hasText  bool // whether there is a message
 	service  bool // whether the resource has a service
@@ -46,6 +50,7 @@ func (d *document) read(s *logpush.Splitter, scanner *jsontext.Scanner, text []b
 	d.Scanner.Reset(text, maxDepth)
 	d.key, d.resource, d.texts, d.encoded = d.key[:0], d.resource[:0], d.texts[:0], d.encoded[:0]
 	d.message, d.time, d.severity, d.hasText, d.service = nil, 0, 0, false, false
+	d.traceID, d.spanID = telemetry.TraceID{}, telemetry.SpanID{}
 	if d.Peek() != '{' {
 		return d.Errorf("the document is no object")
 	}
@@ -56,9 +61,9 @@ func (d *document) read(s *logpush.Splitter, scanner *jsontext.Scanner, text []b
 		return err
 	}
 	if index != "" {
-		d.encoded = logbatch.AppendString(d.encoded, "elasticsearch.index", index)
+		d.encoded = logwriter.AppendString(d.encoded, "elasticsearch.index", index)
 		if !d.service {
-			d.resource = append(d.resource, logbatch.Attribute{Key: "service.name", Value: index})
+			d.resource = append(d.resource, logwriter.Attribute{Key: "service.name", Value: index})
 		}
 	}
 	if !d.hasText {
@@ -67,6 +72,7 @@ func (d *document) read(s *logpush.Splitter, scanner *jsontext.Scanner, text []b
 	s.Stream(logbatch.Resource(d.resource...))
 	r := &s.Record
 	r.Time, r.Observed, r.Body, r.Severity, r.Attributes = d.time, received, d.message, d.severity, append(r.Attributes[:0], d.encoded...)
+	r.TraceID, r.SpanID = d.traceID, d.spanID
 	if !s.Add() {
 		return logpush.ErrFull
 	}
@@ -102,7 +108,7 @@ func (d *document) value() error {
 		}
 		d.text(d.rest(from))
 	case c == '"':
-		text, err := d.string()
+		text, err := d.KeptString(&d.texts, 0, d.out)
 		if err != nil {
 			return err
 		}
@@ -112,7 +118,7 @@ func (d *document) value() error {
 		if err != nil {
 			return err
 		}
-		d.encoded = logpush.AppendBool(d.encoded, view(d.key), v)
+		d.encoded = logwriter.AppendBool(d.encoded, view(d.key), v)
 	default:
 		text, err := d.Number()
 		if err != nil {
@@ -132,27 +138,6 @@ func (d *document) rest(from int) []byte {
 	return raw
 }
 
-func (d *document) string() ([]byte, error) {
-	raw, escaped, err := d.RawString()
-	if err != nil || !escaped {
-		return raw, err
-	}
-	if cap(d.texts)-len(d.texts) < len(raw) {
-		// What is there already is in use, so a full buffer is left alone.
-		grown := max(2*cap(d.texts), len(raw), 1<<10)
-		if !d.out.Claim(grown) {
-			return nil, logpush.ErrFull
-		}
-		d.texts = make([]byte, 0, grown)
-	}
-	from := len(d.texts)
-	var ok bool
-	if d.texts, ok = jsontext.AppendUnescaped(d.texts, raw); !ok {
-		return nil, d.Errorf("a string holds an unknown escape")
-	}
-	return d.texts[from:], nil
-}
-
 // text takes a text: it is what the key says, or an attribute.
 func (d *document) text(value []byte) {
 	ok := false
@@ -168,19 +153,25 @@ func (d *document) text(value []byte) {
 	case "log.level", "level", "severity", "loglevel":
 		d.severity = logpush.Severity(value)
 	case "trace.id", "trace_id", "traceId":
-		d.encoded, ok = logpush.AppendTraceID(d.encoded, value)
+		var id telemetry.TraceID
+		if id, ok = logpush.TraceID(value); ok {
+			d.traceID = id
+		}
 	case "span.id", "span_id", "spanId":
-		d.encoded, ok = logpush.AppendSpanID(d.encoded, value)
+		var id telemetry.SpanID
+		if id, ok = logpush.SpanID(value); ok {
+			d.spanID = id
+		}
 	}
 	if ok {
 		return
 	}
 	if key := resourceKey(d.key); key != "" {
 		d.service = d.service || key == "service.name"
-		d.resource = append(d.resource, logbatch.Attribute{Key: key, Value: view(value)})
+		d.resource = append(d.resource, logwriter.Attribute{Key: key, Value: view(value)})
 		return
 	}
-	d.encoded = logbatch.AppendText(d.encoded, view(d.key), value)
+	d.encoded = logwriter.AppendText(d.encoded, view(d.key), value)
 }
 
 // number takes a number. A time may be one, in milliseconds, as Elasticsearch has it,
@@ -191,7 +182,7 @@ func (d *document) number(text []byte) {
 			d.time = n * 1e6
 			return
 		}
-		d.encoded = logbatch.AppendInt(d.encoded, view(d.key), n)
+		d.encoded = logwriter.AppendInt(d.encoded, view(d.key), n)
 		return
 	}
 	f, _ := strconv.ParseFloat(view(text), 64) // out of range is infinite
@@ -199,7 +190,7 @@ func (d *document) number(text []byte) {
 		d.time = int64(f * 1e9)
 		return
 	}
-	d.encoded = logpush.AppendDouble(d.encoded, view(d.key), f)
+	d.encoded = logwriter.AppendDouble(d.encoded, view(d.key), f)
 }
 
 // renamed are fields of the Elastic Common Schema, and of what ships logs, that the

@@ -23,6 +23,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/internal/embedded/dirlock"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Options say what is read and where it goes.
@@ -67,7 +68,7 @@ type input struct {
 	key        string
 	first      firstLine
 	flushAfter time.Duration
-	resource   []logbatch.Attribute
+	resource   []logwriter.Attribute
 	// attributes and cutAttributes are encoded: those of log records, and of
 	// pieces.
 	attributes, cutAttributes []byte
@@ -99,12 +100,12 @@ func newInput(in Input) *input {
 		made.flushAfter = time.Second
 	}
 	for _, key := range slices.Sorted(maps.Keys(in.Resource)) {
-		made.resource = append(made.resource, logbatch.Attribute{Key: key, Value: in.Resource[key]})
+		made.resource = append(made.resource, logwriter.Attribute{Key: key, Value: in.Resource[key]})
 	}
 	for _, key := range slices.Sorted(maps.Keys(in.Attributes)) {
-		made.attributes = logbatch.AppendString(made.attributes, key, in.Attributes[key])
+		made.attributes = logwriter.AppendString(made.attributes, key, in.Attributes[key])
 	}
-	made.cutAttributes = logbatch.AppendTrue(slices.Clone(made.attributes), truncatedAttribute)
+	made.cutAttributes = logwriter.AppendBool(slices.Clone(made.attributes), truncatedAttribute, true)
 	return made
 }
 

@@ -24,6 +24,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -140,7 +141,7 @@ func (b *bench) start() {
 	b.reg = prometheus.NewRegistry()
 	tl, err := New(Options{Config: b.cfg, Dir: b.path("state"), Registry: b.reg, Target: logbatch.Target{
 		Producer: b.kafka, Topic: "logs", Tenant: "default", MaxRecord: maxRecord,
-		Resource: []logbatch.Attribute{{Key: "host.name", Value: "here"}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Resource: []logwriter.Attribute{{Key: "host.name", Value: "here"}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}})
 	if err != nil {
 		b.t.Fatal(err)

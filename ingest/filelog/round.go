@@ -10,9 +10,9 @@ import (
 
 	"github.com/zeebo/xxh3"
 
-	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // maxBatches is how many files a round reads from, each a batch at most. It
@@ -226,7 +226,7 @@ func (t *Tailer) repeat(b *batch, r region) {
 		return
 	}
 	in := *b.tail.input
-	in.attributes, in.cutAttributes = nil, logbatch.AppendTrue(nil, truncatedAttribute)
+	in.attributes, in.cutAttributes = nil, logwriter.AppendBool(nil, truncatedAttribute, true)
 	own := b.tail.input
 	b.tail.input, b.events, b.cut = &in, 0, 0
 	t.encode(b, r, math.MaxInt)
@@ -260,15 +260,15 @@ func (t *Tailer) partition(ctx context.Context, resource []byte) (int32, error) 
 func (t *Tailer) encode(b *batch, r region, limit int) (int, bool) {
 	in := b.tail.input
 	b.records = b.records[:0]
-	limit -= logbatch.LogsBound(b.tail.resource, scopeName)
+	limit -= logwriter.LogsBound(b.tail.resource, scopeName)
 	s := splitter{maxLine: int(t.cfg.MaxLine), first: in.first}
-	var record logbatch.Record
+	var record logwriter.Record
 	n, inside := s.each(r, func(event []byte, cut bool) bool {
 		record.Body, record.Attributes = event, in.attributes
 		if cut {
 			record.Attributes = in.cutAttributes
 		}
-		if len(b.records)+logbatch.RecordBound(&record) > limit && b.events > 0 {
+		if len(b.records)+logwriter.RecordBound(&record) > limit && b.events > 0 {
 			return false
 		}
 		if cut {
@@ -278,9 +278,9 @@ func (t *Tailer) encode(b *batch, r region, limit int) (int, bool) {
 		// page.
 		record.Observed = b.plan.Observed + b.events
 		b.events++
-		b.records = logbatch.AppendRecord(b.records, &record)
+		b.records = logwriter.AppendRecord(b.records, &record)
 		return true
 	})
-	b.value = logbatch.AppendLogs(b.value[:0], b.tail.resource, scopeName, b.records)
+	b.value = logwriter.AppendLogs(b.value[:0], b.tail.resource, scopeName, b.records)
 	return n, inside
 }

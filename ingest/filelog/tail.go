@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // tail is a file that is being read.
@@ -144,11 +145,11 @@ func (t *Tailer) unbind(tl *tail) {
 
 // resourceOf returns the resource of the lines of a file.
 func (t *Tailer) resourceOf(in *input, name string) []byte {
-	all := append([]logbatch.Attribute{}, t.target.Resource...)
+	all := append([]logwriter.Attribute{}, t.target.Resource...)
 	all = append(all, in.resource...)
 	return logbatch.Resource(append(all,
-		logbatch.Attribute{Key: "log.file.name", Value: filepath.Base(name)},
-		logbatch.Attribute{Key: "log.file.path", Value: name})...)
+		logwriter.Attribute{Key: "log.file.name", Value: filepath.Base(name)},
+		logwriter.Attribute{Key: "log.file.path", Value: name})...)
 }
 
 // open makes sure that the file is open. Where its path leads to another file

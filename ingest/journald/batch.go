@@ -12,6 +12,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 const (
@@ -62,16 +63,16 @@ func (b *batch) add(e *entry) {
 	key := string(e.host) + "\x00" + string(e.service())
 	g := b.groups[key]
 	if g == nil {
-		all := append([]logbatch.Attribute{}, b.target.Resource...)
+		all := append([]logwriter.Attribute{}, b.target.Resource...)
 		g = &group{resource: logbatch.Resource(append(all,
-			logbatch.Attribute{Key: "host.name", Value: string(e.host)}, logbatch.Attribute{Key: "service.name", Value: string(e.service())})...)}
+			logwriter.Attribute{Key: "host.name", Value: string(e.host)}, logwriter.Attribute{Key: "service.name", Value: string(e.service())})...)}
 		b.groups[key] = g
 		b.order = append(b.order, g)
-		b.size += logbatch.LogsBound(g.resource, scopeName)
+		b.size += logwriter.LogsBound(g.resource, scopeName)
 	}
 	list := e.list
 	if e.cut {
-		list = logbatch.AppendTrue(append(b.list[:0], list...), "log.record.truncated")
+		list = logwriter.AppendBool(append(b.list[:0], list...), "log.record.truncated", true)
 		b.list = list
 	}
 	at := e.time
@@ -80,7 +81,7 @@ func (b *batch) add(e *entry) {
 	}
 	s := &severities[e.priority]
 	before := len(g.records)
-	g.records = logbatch.AppendRecord(g.records, &logbatch.Record{
+	g.records = logwriter.AppendRecord(g.records, &logwriter.Record{
 		Time: at, Observed: b.observed, Severity: s.number, SeverityText: s.text, Body: e.body, Attributes: list,
 	})
 	b.size += len(g.records) - before
@@ -220,7 +221,7 @@ func (r *Reader) parts() []topic.Part {
 	counts := make([]int64, p.Partitions)
 	for _, g := range r.batch.order {
 		n := otlp.PartitionOfResource(g.resource, p.Partitions)
-		values[n] = logbatch.AppendLogs(values[n], g.resource, scopeName, g.records)
+		values[n] = logwriter.AppendLogs(values[n], g.resource, scopeName, g.records)
 		counts[n] += g.count
 	}
 	id := topic.RequestID(r.target.Tenant, fmt.Appendf(nil, "%s\x00%s\x00%s", r.state.ID, r.state.Cursor, p.To))

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"strconv"
 
-	"github.com/goshawk-observability/goshawk/ingest/logbatch"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // entry is what becomes of an entry of the journal. Its memory is used again.
@@ -89,13 +89,13 @@ func (e *entry) field(name, value []byte, cut bool) {
 		e.cut = true
 	case ok && known.number:
 		if n, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-			e.list = logbatch.AppendInt(e.list, known.attribute, n)
+			e.list = logwriter.AppendInt(e.list, known.attribute, n)
 		}
 	case ok:
-		e.list = logbatch.AppendText(e.list, known.attribute, value)
+		e.list = logwriter.AppendText(e.list, known.attribute, value)
 	case len(name) > 0 && name[0] != '_' && string(name) != "SYSLOG_TIMESTAMP" && string(name) != "SYSLOG_PID" && string(name) != "SYSLOG_RAW":
 		e.key = append(append(e.key[:0], otherPrefix...), bytes.ToLower(name)...)
-		e.list = logbatch.AppendText(e.list, e.key, value)
+		e.list = logwriter.AppendText(e.list, e.key, value)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/logpush"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Path takes the lines.
@@ -72,15 +73,15 @@ func (d *decoder) Describe(r *http.Request) (string, error) {
 	if len(query) > maxParameters {
 		return "", fmt.Errorf("the URL has %d parameters, which is more than %d", len(query), maxParameters)
 	}
-	var attributes []logbatch.Attribute
+	var attributes []logwriter.Attribute
 	for _, name := range slices.Sorted(maps.Keys(query)) {
 		switch key, ok := parameters[name]; {
 		case ok:
-			attributes = append(attributes, logbatch.Attribute{Key: key, Value: query.Get(name)})
+			attributes = append(attributes, logwriter.Attribute{Key: key, Value: query.Get(name)})
 		case name == "file":
 			d.file = query.Get(name)
 		case strings.Contains(name, "."):
-			attributes = append(attributes, logbatch.Attribute{Key: name, Value: query.Get(name)})
+			attributes = append(attributes, logwriter.Attribute{Key: name, Value: query.Get(name)})
 		default:
 			return "", fmt.Errorf("parameter %q is not known; want service, version, environment, host, file, or an attribute with a dot in its name", name)
 		}
@@ -97,7 +98,7 @@ func (d *decoder) Decode(s *logpush.Splitter, body []byte, received int64) error
 	s.Stream(d.resource)
 	number := int64(0)
 	if d.file != "" {
-		s.Record.Attributes = logbatch.AppendString(s.Record.Attributes, "log.file.path", d.file)
+		s.Record.Attributes = logwriter.AppendString(s.Record.Attributes, "log.file.path", d.file)
 	}
 	for len(body) > 0 {
 		var line []byte

@@ -1,6 +1,6 @@
-// Package logbatch is what the agent's own log inputs have in common: writing
-// log records as OTLP without an allocation for a record, and delivering them
-// to Kafka until they are acknowledged.
+// Package logbatch is what the agent's own log inputs have in common: the
+// resource of their records, and delivering these to Kafka until they are
+// acknowledged.
 //
 // It must not know where the records come from.
 package logbatch
@@ -14,6 +14,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Producer is the way into Kafka, which [topic.Producer] is. It is safe for
@@ -35,7 +36,7 @@ type Target struct {
 	MaxRecord int
 	// Resource are the attributes that every resource begins with, such as
 	// host.name.
-	Resource []Attribute
+	Resource []logwriter.Attribute
 	Log      *slog.Logger
 }
 

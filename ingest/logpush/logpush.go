@@ -9,16 +9,14 @@ package logpush
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"iter"
 	"math"
 	"net/http"
-	"strings"
 
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
-	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/convert"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Decoder reads the bodies of one format.
@@ -37,21 +35,17 @@ type Decoder interface {
 // Splitter is what the gateway takes for such a format. It is used by one
 // goroutine at a time.
 type Splitter struct {
+	// Cutter has the records that are refused, by their places in the request.
+	convert.Cutter
+
 	decoder Decoder
-	cut     *otlp.Splitter
 	scope   string
 
 	// Record is filled in for Add.
-	Record logbatch.Record
+	Record logwriter.Record
 
 	resource, records, request []byte
-	claim                      func(bytes int64) error
-	claimed, used              int64
-	err                        error
-
-	rejected int64
-	byReason []count
-	notes    []string
+	memory                     convert.Memory
 }
 
 var (
@@ -59,16 +53,10 @@ var (
 	_ gateway.WordedSplitter  = (*Splitter)(nil)
 )
 
-// count is a number of records that were refused for a reason.
-type count struct {
-	code    string
-	records int64
-}
-
 // New returns a splitter with limits that are valid. Claim hands out memory, and
 // scope names the protocol in what is stored.
 func New(limits otlp.Limits, claim func(bytes int64) error, scope string, d Decoder) *Splitter {
-	return &Splitter{decoder: d, cut: otlp.NewSplitter(limits), scope: scope, claim: claim}
+	return &Splitter{decoder: d, Cutter: convert.NewCutter(limits, "record", ""), scope: scope, memory: convert.NewMemory(claim)}
 }
 
 // Describe implements [gateway.RequestSplitter].
@@ -84,42 +72,25 @@ func (s *Splitter) Split(signal telemetry.Signal, body []byte, partitions int, r
 		return errors.New("the request exceeds 2 GiB")
 	}
 	err := s.decoder.Decode(s, body, received)
-	if s.err != nil {
-		return s.err
+	if full := s.memory.Err(); full != nil {
+		return full
 	}
 	if err != nil {
 		return err
 	}
 	s.flush()
 	if !s.Claim(len(s.request)) { // for the parts, where it has to be cut
-		return s.err
+		return s.memory.Err()
 	}
-	return s.cut.Split(signal, s.request, partitions, received)
+	return s.Cutter.Split(signal, s.request, partitions, received)
 }
-
-// chunk is the least memory that is claimed at a time.
-const chunk = 64 << 10
 
 // Claim says that the request needs n more bytes of memory. It reports false
 // where there are none; the decoder then gives up, and the sender is told.
-func (s *Splitter) Claim(n int) bool {
-	if s.err != nil {
-		return false
-	}
-	s.used += int64(n)
-	if s.used <= s.claimed {
-		return true
-	}
-	more := max(s.used-s.claimed, chunk, s.claimed/4)
-	if s.err = s.claim(more); s.err != nil {
-		return false
-	}
-	s.claimed += more
-	return true
-}
+func (s *Splitter) Claim(n int) bool { return s.memory.Claim(n) }
 
 // Stream begins the records of a resource, which is encoded as by
-// [logbatch.Resource]. It is kept until the next call.
+// [logwriter.Resource]. It is kept until the next call.
 func (s *Splitter) Stream(resource []byte) {
 	if bytes.Equal(resource, s.resource) {
 		return
@@ -130,75 +101,19 @@ func (s *Splitter) Stream(resource []byte) {
 
 // Add adds the record to the current stream. It reports false where memory ran out.
 func (s *Splitter) Add() bool {
-	if !s.Claim(2 * logbatch.RecordBound(&s.Record)) { // in records, then in request
+	if !s.Claim(2 * logwriter.RecordBound(&s.Record)) { // in records, then in request
 		return false
 	}
-	s.records = logbatch.AppendRecord(s.records, &s.Record)
+	s.records = logwriter.AppendRecord(s.records, &s.Record)
 	return true
 }
 
 // flush ends the current stream.
 func (s *Splitter) flush() {
-	if len(s.records) > 0 && s.Claim(logbatch.LogsBound(s.resource, s.scope)) {
-		s.request = logbatch.AppendLogs(s.request, s.resource, s.scope, s.records)
+	if len(s.records) > 0 && s.Claim(logwriter.LogsBound(s.resource, s.scope)) {
+		s.request = logwriter.AppendLogs(s.request, s.resource, s.scope, s.records)
 	}
 	s.records = s.records[:0]
-}
-
-// maxNoted is how many refused records the message names.
-const maxNoted = 8
-
-// Reject refuses a record, by its place in the request, for a reason whose code is
-// one of otlp's. Nothing of the data should be quoted: it could be secret.
-func (s *Splitter) Reject(record int, code, text string) {
-	s.rejected++
-	if len(s.notes) < maxNoted {
-		s.notes = append(s.notes, fmt.Sprintf("record %d: %s", record, text))
-	}
-	for i := range s.byReason {
-		if s.byReason[i].code == code {
-			s.byReason[i].records++
-			return
-		}
-	}
-	s.byReason = append(s.byReason, count{code, 1})
-}
-
-// Parts implements [gateway.Splitter].
-func (s *Splitter) Parts() []otlp.Part { return s.cut.Parts() }
-
-// Accepted implements [gateway.Splitter].
-func (s *Splitter) Accepted() int64 { return s.cut.Accepted() }
-
-// Rejected implements [gateway.Splitter].
-func (s *Splitter) Rejected() int64 { return s.rejected + s.cut.Rejected() }
-
-// RejectedBy implements [gateway.Splitter].
-func (s *Splitter) RejectedBy() iter.Seq2[string, int64] {
-	return func(yield func(string, int64) bool) {
-		for _, c := range s.byReason {
-			if !yield(c.code, c.records) {
-				return
-			}
-		}
-		for code, n := range s.cut.RejectedBy() {
-			if !yield(code, n) {
-				return
-			}
-		}
-	}
-}
-
-// Message implements [gateway.Splitter].
-func (s *Splitter) Message() string {
-	parts := append([]string(nil), s.notes...)
-	if more := s.rejected - int64(len(s.notes)); more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d more", more))
-	}
-	if limits := s.cut.Message(); limits != "" {
-		parts = append(parts, limits)
-	}
-	return strings.Join(parts, "; ")
 }
 
 // Answer implements [gateway.WordedSplitter].
@@ -214,10 +129,9 @@ func (s *Splitter) Reset() {
 }
 
 func (s *Splitter) clear() {
-	s.cut.Reset()
-	s.err, s.claimed, s.used = nil, 0, 0
-	s.rejected, s.byReason, s.notes = 0, s.byReason[:0], s.notes[:0]
-	s.Record = logbatch.Record{Attributes: s.Record.Attributes[:0]}
+	s.Cutter.Reset()
+	s.memory.Reset()
+	s.Record = logwriter.Record{Attributes: s.Record.Attributes[:0]}
 	for _, buffer := range []*[]byte{&s.resource, &s.records, &s.request, &s.Record.Attributes} {
 		if cap(*buffer) > keptBytes {
 			*buffer = nil

@@ -203,22 +203,5 @@ func (d *jsonDecoder) text() ([]byte, error) {
 	case c == '-' || c >= '0' && c <= '9':
 		return d.Number()
 	}
-	raw, escaped, err := d.RawString()
-	if err != nil || !escaped {
-		return raw, err
-	}
-	if cap(d.unescaped)-len(d.unescaped) < len(raw) {
-		// What is there already is in use, so a full buffer is left alone.
-		grown := max(2*cap(d.unescaped), len(raw), 1<<10)
-		if !d.out.Claim(grown) {
-			return nil, logpush.ErrFull
-		}
-		d.unescaped = make([]byte, 0, grown)
-	}
-	from := len(d.unescaped)
-	var ok bool
-	if d.unescaped, ok = jsontext.AppendUnescaped(d.unescaped, raw); !ok {
-		return nil, d.Errorf("a string holds an unknown escape")
-	}
-	return d.unescaped[from:], nil
+	return d.KeptString(&d.unescaped, 0, d.out)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/logpush"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // Path is where Loki takes logs.
@@ -85,7 +86,7 @@ var hosts = []string{"host_name", "hostname", "host", "instance", "node_name"}
 // stream begins the records of a stream and returns the severity that its labels
 // name.
 func stream(s *logpush.Splitter, labels []label) (severity uint8) {
-	attributes := make([]logbatch.Attribute, 0, len(labels)+2)
+	attributes := make([]logwriter.Attribute, 0, len(labels)+2)
 	find := func(names []string) string {
 		for _, name := range names {
 			for _, l := range labels {
@@ -100,9 +101,9 @@ func stream(s *logpush.Splitter, labels []label) (severity uint8) {
 		if isLevel(l.name) {
 			severity = logpush.Severity(l.value)
 		}
-		attributes = append(attributes, logbatch.Attribute{Key: string(l.name), Value: string(l.value)})
+		attributes = append(attributes, logwriter.Attribute{Key: string(l.name), Value: string(l.value)})
 	}
-	attributes = append(attributes, logbatch.Attribute{Key: "service.name", Value: find(services)}, logbatch.Attribute{Key: "host.name", Value: find(hosts)})
+	attributes = append(attributes, logwriter.Attribute{Key: "service.name", Value: find(services)}, logwriter.Attribute{Key: "host.name", Value: find(hosts)})
 	s.Stream(logbatch.Resource(attributes...))
 	return severity
 }
@@ -119,14 +120,19 @@ func isLevel(name []byte) bool {
 // entry adds a line with its structured metadata. Level is that of the stream.
 func entry(s *logpush.Splitter, time, received int64, line []byte, level uint8, metadata []label) bool {
 	r := &s.Record
-	r.Time, r.Observed, r.Body, r.Severity, r.SeverityText, r.Attributes = time, received, line, level, "", r.Attributes[:0]
+	*r = logwriter.Record{Time: time, Observed: received, Body: line, Severity: level, Attributes: r.Attributes[:0]}
 	for _, l := range metadata {
-		ok := false
 		switch string(l.name) {
 		case "trace_id", "traceID", "traceId", "TraceID":
-			r.Attributes, ok = logpush.AppendTraceID(r.Attributes, l.value)
+			if id, ok := logpush.TraceID(l.value); ok {
+				r.TraceID = id
+				continue
+			}
 		case "span_id", "spanID", "spanId", "SpanID":
-			r.Attributes, ok = logpush.AppendSpanID(r.Attributes, l.value)
+			if id, ok := logpush.SpanID(l.value); ok {
+				r.SpanID = id
+				continue
+			}
 		default:
 			if isLevel(l.name) {
 				if n := logpush.Severity(l.value); n != 0 {
@@ -134,9 +140,7 @@ func entry(s *logpush.Splitter, time, received int64, line []byte, level uint8, 
 				}
 			}
 		}
-		if !ok {
-			r.Attributes = logbatch.AppendText(r.Attributes, string(l.name), l.value)
-		}
+		r.Attributes = logwriter.AppendText(r.Attributes, l.name, l.value)
 	}
 	return s.Add()
 }

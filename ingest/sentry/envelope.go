@@ -25,7 +25,7 @@ type decoder struct {
 
 	client           client
 	event            event
-	record, resource list
+	record, resource spanwriter.List
 	text, stack      buffer
 	frames           []frame
 	exceptions       []exception
@@ -73,9 +73,10 @@ func (d *decoder) Reset() {
 	d.unescaped = nil
 	d.eventID, d.items, d.header, d.client, d.event = nil, nil, header{}, client{}, event{}
 	d.points, d.spans = nil, 0
-	for _, b := range []*buffer{&d.record.buffer, &d.resource.buffer, &d.text, &d.stack} {
-		b.clear()
-	}
+	d.record.Release()
+	d.resource.Release()
+	d.text.clear()
+	d.stack.clear()
 	d.logs.clear()
 	clear(d.frames)
 	clear(d.exceptions)
@@ -207,7 +208,7 @@ func (d *decoder) begin(payload []byte) {
 	d.load(payload, d.maxDepth)
 	d.client = client{}
 	d.client.sdkName, d.client.sdkVersion = d.header.sdkName, d.header.sdkVersion
-	d.record.clear()
+	d.record.Release()
 	d.text.clear()
 	d.stack.clear()
 	d.frames, d.exceptions = d.frames[:0], d.exceptions[:0]
@@ -287,9 +288,9 @@ func (d *decoder) eachResource(yield func(key string, value []byte)) {
 
 // encodedResource is the resource of log records.
 func (d *decoder) encodedResource() []byte {
-	d.resource.b = d.resource.b[:0]
+	d.resource.Clear()
 	d.eachResource(func(key string, value []byte) { d.resource.String([]byte(key), value) })
-	return d.resource.b
+	return d.resource.Encoded()
 }
 
 // resourceLabels is the resource of points.

@@ -2,10 +2,9 @@ package sentry
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 
+	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp/spanwriter"
 )
 
@@ -39,12 +38,12 @@ func (d *decoder) decodeEvent(payload []byte) error {
 	if len(d.eventID) == 0 {
 		d.eventID = bytes.Clone(shortened(e.id, maxKey))
 	}
-	r := logRecord{time: e.time, severityText: shortened(e.level, maxKey), severity: severities[string(e.level)]}
-	if r.severity == 0 {
-		r.severity = severities["error"]
+	r := logwriter.Record{Time: int64(e.time), SeverityText: view(shortened(e.level, maxKey)), Severity: severities[string(e.level)]}
+	if r.Severity == 0 {
+		r.Severity = severities["error"]
 	}
-	idIn(r.traceID[:], e.trace.traceID)
-	idIn(r.spanID[:], e.trace.spanID)
+	idIn(r.TraceID[:], e.trace.traceID)
+	idIn(r.SpanID[:], e.trace.spanID)
 	message := e.formatted
 	if len(message) == 0 {
 		message = e.message
@@ -54,20 +53,20 @@ func (d *decoder) decodeEvent(payload []byte) error {
 		message, d.exceptions = d.exceptions[0].value, d.exceptions[:0]
 	}
 	if len(d.exceptions) > 0 {
-		r.event = []byte("exception")
+		r.EventName = "exception"
 		message = d.addException(message)
 	} else if len(d.frames) > 0 {
 		d.renderFrames(0, len(d.frames))
 		d.record.String([]byte("code.stacktrace"), shortened(d.stack.b, maxStack))
 	}
-	r.body = shortened(message, maxBody)
+	r.Body = shortened(message, maxBody)
 	if id, ok := hexOf(e.id, 32); ok {
 		d.record.String([]byte("sentry.event_id"), id)
 	}
 	if len(e.transaction) > 0 {
 		d.record.String([]byte("sentry.transaction"), shortened(e.transaction, maxKey))
 	}
-	r.attributes = d.record.b
+	r.Attributes = d.record.Encoded()
 	d.logs.add(d.encodedResource(), &r)
 	return nil
 }
@@ -108,7 +107,7 @@ func (d *decoder) addException(message []byte) []byte {
 
 // readEvent reads the fields that events and transactions have in common. Attributes
 // go to a list of the record or of the root span.
-func (d *decoder) readEvent(to attributes) error {
+func (d *decoder) readEvent(to *spanwriter.List) error {
 	e, c := &d.event, &d.client
 	err := d.Object(func(key []byte) error {
 		switch string(key) {
@@ -214,7 +213,7 @@ func (d *decoder) readSDK() error {
 }
 
 // readContext reads one context by its name. Those that no convention has are JSON.
-func (d *decoder) readContext(to attributes, name []byte) error {
+func (d *decoder) readContext(to *spanwriter.List, name []byte) error {
 	c := &d.client
 	var kept [maxKey]byte
 	name = append(kept[:0], shortened(name, maxKey)...)
@@ -264,7 +263,7 @@ func (d *decoder) readContext(to attributes, name []byte) error {
 }
 
 // readUser reads who was affected. An address is not kept, only its hash.
-func (d *decoder) readUser(to attributes) error {
+func (d *decoder) readUser(to *spanwriter.List) error {
 	return d.object(func(key []byte) error {
 		var text []byte
 		switch string(key) {
@@ -282,7 +281,7 @@ func (d *decoder) readUser(to attributes) error {
 			if err := d.textIn(&text); err != nil || len(text) == 0 {
 				return err
 			}
-			to.String([]byte("user.hash"), []byte(hashOf(text)))
+			to.String([]byte("user.hash"), []byte(telemetry.HashUser(string(text))))
 		default:
 			return d.Skip()
 		}
@@ -290,15 +289,9 @@ func (d *decoder) readUser(to attributes) error {
 	})
 }
 
-// hashOf stands for an address of a user.
-func hashOf(email []byte) string {
-	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(string(email)))))
-	return hex.EncodeToString(sum[:8])
-}
-
 // readRequest reads what was asked for. Bodies, cookies and headers are left out, apart
 // from the one that names the browser.
-func (d *decoder) readRequest(to attributes) error {
+func (d *decoder) readRequest(to *spanwriter.List) error {
 	text := func(key string) error {
 		var value []byte
 		if err := d.textIn(&value); err != nil || len(value) == 0 {
@@ -335,7 +328,7 @@ var userAgent = []byte("User-Agent")
 const maxTags = 200
 
 // readTags reads tags: an object, or a list of pairs.
-func (d *decoder) readTags(to attributes) error {
+func (d *decoder) readTags(to *spanwriter.List) error {
 	n := 0
 	tag := func(key []byte) error {
 		if string(key) == "service" {
@@ -366,7 +359,7 @@ func (d *decoder) readTags(to attributes) error {
 }
 
 // readJSON keeps a value as it is written, unless it is long.
-func (d *decoder) readJSON(to attributes, key string) error {
+func (d *decoder) readJSON(to *spanwriter.List, key string) error {
 	if d.Peek() == '"' {
 		return d.attribute(to, "", []byte(key))
 	}
@@ -378,7 +371,7 @@ func (d *decoder) readJSON(to attributes, key string) error {
 }
 
 // readBreadcrumbs keeps the last breadcrumbs as JSON, as many as there is room for.
-func (d *decoder) readBreadcrumbs(to attributes) error {
+func (d *decoder) readBreadcrumbs(to *spanwriter.List) error {
 	d.text.clear()
 	size, from := 0, 0
 	var ends []int
@@ -408,7 +401,7 @@ func (d *decoder) readBreadcrumbs(to attributes) error {
 }
 
 // readMeasurements reads values that were measured in a transaction.
-func (d *decoder) readMeasurements(to attributes) error {
+func (d *decoder) readMeasurements(to *spanwriter.List) error {
 	return d.object(func(key []byte) error {
 		var kept [maxKey]byte
 		name := append(kept[:0], shortened(key, maxKey)...)

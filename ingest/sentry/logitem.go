@@ -1,5 +1,7 @@
 package sentry
 
+import "github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
+
 // decodeLogs makes log records of an item of structured logs.
 func (d *decoder) decodeLogs(payload []byte) error {
 	d.begin(payload)
@@ -13,10 +15,11 @@ func (d *decoder) decodeLogs(payload []byte) error {
 
 // readLog reads one log.
 func (d *decoder) readLog() error {
-	d.record.b = d.record.b[:0]
+	d.record.Clear()
 	d.client = client{sdkName: d.header.sdkName, sdkVersion: d.header.sdkVersion}
 	var (
-		r              logRecord
+		r              logwriter.Record
+		at             uint64
 		level, message []byte
 		trace, span    []byte
 		number         []byte
@@ -24,7 +27,7 @@ func (d *decoder) readLog() error {
 	err := d.object(func(key []byte) error {
 		switch string(key) {
 		case "timestamp":
-			return d.timeIn(&r.time)
+			return d.timeIn(&at)
 		case "trace_id":
 			return d.textIn(&trace)
 		case "span_id":
@@ -46,19 +49,19 @@ func (d *decoder) readLog() error {
 	if err != nil {
 		return err
 	}
-	r.severity = severities[string(level)]
+	r.Severity = severities[string(level)]
 	if n := len(number); n == 1 || n == 2 && (number[0] == '1' || number[0] == '2') {
 		value := byte(0)
 		for _, c := range number {
 			value = value*10 + c - '0'
 		}
 		if value <= 24 {
-			r.severity = value
+			r.Severity = value
 		}
 	}
-	idIn(r.traceID[:], trace)
-	idIn(r.spanID[:], span)
-	r.severityText, r.body, r.attributes = shortened(level, maxKey), shortened(message, maxBody), d.record.b
+	idIn(r.TraceID[:], trace)
+	idIn(r.SpanID[:], span)
+	r.Time, r.SeverityText, r.Body, r.Attributes = int64(at), view(shortened(level, maxKey)), shortened(message, maxBody), d.record.Encoded()
 	d.logs.add(d.encodedResource(), &r)
 	if d.out.Full() {
 		return errFull

@@ -9,6 +9,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/gateway"
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp/spanwriter"
 )
 
@@ -17,7 +18,6 @@ type splitter struct {
 	*spanwriter.Splitter // of spans; it has the envelope read, too
 	decoder              *decoder
 	logs, points         *otlp.Splitter
-	noMemory             error // why memory was not handed out, when it was last asked for
 	parts                []otlp.Part
 	ends                 [len(telemetry.Signals)]int // of the parts of a signal
 }
@@ -32,13 +32,10 @@ var (
 func newSplitter(cfg Config, limits otlp.Limits, claim func(int64) error, maxDepth int, single bool) *splitter {
 	d := &decoder{cfg: cfg, maxDepth: maxDepth, single: single}
 	s := &splitter{decoder: d, logs: otlp.NewSplitter(limits), points: otlp.NewSplitter(limits)}
-	s.Splitter = spanwriter.New(limits, func(n int64) error {
-		s.noMemory = claim(n)
-		return s.noMemory
-	}, d)
+	s.Splitter = spanwriter.New(limits, claim, d)
 	d.out = s.Splitter
-	d.record.tag, d.resource.tag = recordTag, resourceTag
-	for _, b := range []*buffer{&d.record.buffer, &d.resource.buffer, &d.logs.records, &d.logs.request, &d.text, &d.stack} {
+	d.record, d.resource = s.NewList(logwriter.RecordTag), s.NewList(logwriter.ResourceTag)
+	for _, b := range []*buffer{&d.logs.records, &d.logs.request, &d.text, &d.stack} {
 		b.claim = s.Claim
 	}
 	return s
@@ -74,7 +71,7 @@ func (s *splitter) SplitMixed(body []byte, partitions [len(telemetry.Signals)]in
 		request []byte
 	}{{s.logs, telemetry.Logs, d.logs.finish()}, {s.points, telemetry.Metrics, d.points}} {
 		if !s.Claim(len(one.request)) { // for the parts, where it has to be cut
-			return s.noMemory
+			return s.Err()
 		}
 		if err := one.cut.Split(one.signal, one.request, partitions[one.signal], received); err != nil {
 			return err

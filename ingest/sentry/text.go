@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/goshawk-observability/goshawk/internal/jsontext"
+	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp/spanwriter"
 )
 
@@ -71,17 +72,11 @@ func (r *reader) raw() ([]byte, error) {
 func (r *reader) textIn(into *[]byte) error {
 	switch c := r.Peek(); c {
 	case '"':
-		raw, escaped, err := r.RawString()
-		if err != nil {
-			return err
+		text, err := r.KeptString(&r.unescaped, keptUnescaped, r.out)
+		if err == nil {
+			*into = text
 		}
-		if escaped {
-			if raw, err = r.unescape(raw); err != nil {
-				return err
-			}
-		}
-		*into = raw
-		return nil
+		return err
 	case '{', '[', 'n':
 		return r.Skip()
 	}
@@ -94,23 +89,6 @@ func (r *reader) textIn(into *[]byte) error {
 
 // keptUnescaped is up to which size nothing is claimed for unescaped texts.
 const keptUnescaped = 16 << 10
-
-func (r *reader) unescape(raw []byte) ([]byte, error) {
-	// What is there already is in use, so a full buffer is left alone.
-	if cap(r.unescaped)-len(r.unescaped) < len(raw) {
-		grown := max(2*cap(r.unescaped), len(raw), 1<<10)
-		if grown > keptUnescaped && !r.out.Claim(grown) {
-			return nil, errFull
-		}
-		r.unescaped = make([]byte, 0, grown)
-	}
-	from := len(r.unescaped)
-	var ok bool
-	if r.unescaped, ok = jsontext.AppendUnescaped(r.unescaped, raw); !ok {
-		return nil, r.Errorf("a string holds an unknown escape")
-	}
-	return r.unescaped[from:], nil
-}
 
 // boolIn takes a boolean.
 func (r *reader) boolIn(into *tristate) error {
@@ -206,7 +184,7 @@ func shortened(s []byte, most int) []byte {
 }
 
 // attribute takes a value of any type as an attribute, whose key is put together.
-func (r *reader) attribute(to attributes, prefix string, key []byte) error {
+func (r *reader) attribute(to *spanwriter.List, prefix string, key []byte) error {
 	name := append(append(r.name[:0], prefix...), shortened(key, maxKey)...)
 	switch c := r.Peek(); c {
 	case 'n':
@@ -236,7 +214,7 @@ func (r *reader) attribute(to attributes, prefix string, key []byte) error {
 }
 
 // number adds a number: an integer where it is one.
-func number(to attributes, name, text []byte) {
+func number(to *spanwriter.List, name, text []byte) {
 	if len(text) < 19 {
 		if n, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 			to.Int(name, n)
@@ -249,7 +227,7 @@ func number(to attributes, name, text []byte) {
 }
 
 // typed reads attributes as newer items have them: objects with a type and a value.
-func (r *reader) typed(to attributes, special func(key, value []byte) bool) error {
+func (r *reader) typed(to *spanwriter.List, special func(key, value []byte) bool) error {
 	return r.object(func(key []byte) error {
 		if r.Peek() != '{' {
 			return r.attribute(to, "", key)
@@ -276,10 +254,10 @@ func (r *reader) typed(to attributes, special func(key, value []byte) bool) erro
 }
 
 // addText adds a text that says of a user no more than what tells users apart.
-func addText(to attributes, name, text []byte) {
+func addText(to *spanwriter.List, name, text []byte) {
 	switch string(name) {
 	case "user.email":
-		to.String([]byte("user.hash"), []byte(hashOf(text)))
+		to.String([]byte("user.hash"), []byte(telemetry.HashUser(string(text))))
 	case "user.ip_address":
 	default:
 		to.String(name, shortened(text, maxValue))

@@ -80,7 +80,7 @@ func (d *decoder) decodeSpans(payload []byte) error {
 }
 
 // readSpan reads a span in any version, or a trace context.
-func (d *decoder) readSpan(f *spanFields, to attributes) error {
+func (d *decoder) readSpan(f *spanFields, to *spanwriter.List) error {
 	c := &d.client
 	return d.object(func(key []byte) error {
 		switch string(key) {
@@ -125,7 +125,7 @@ func (d *decoder) readSpan(f *spanFields, to attributes) error {
 
 // readData reads a value of a span. Names of the conventions have a dot; others are
 // Sentry's own.
-func (d *decoder) readData(to attributes, key []byte) error {
+func (d *decoder) readData(to *spanwriter.List, key []byte) error {
 	if bytes.IndexByte(key, '.') < 0 {
 		return d.attribute(to, "sentry.data.", key)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/ingest/topic"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // batch is what is gathered of many senders: the log records of each host and
@@ -48,7 +49,7 @@ type shard struct {
 	batch    *batch // nil where none is open
 	parser   parser
 	message  message
-	record   logbatch.Record
+	record   logwriter.Record
 	list     []byte
 	key      []byte
 	free     chan *batch
@@ -84,7 +85,7 @@ func (h *shard) add(ctx context.Context, text, peer []byte, cut bool, now time.T
 		m.host = peer
 	}
 	h.list = m.record(r, h.list, now.UnixNano(), cut)
-	size := logbatch.RecordBound(r)
+	size := logwriter.RecordBound(r)
 	if b := h.batch; b != nil && b.size+size+groupSize(m) > h.s.target.MaxRecord {
 		h.hand()
 	}
@@ -100,10 +101,10 @@ func (h *shard) add(ctx context.Context, text, peer []byte, cut bool, now time.T
 	g := h.groupOf(b, m)
 	if g.count == 0 {
 		b.order = append(b.order, g)
-		b.size += logbatch.LogsBound(g.resource, scopeName)
+		b.size += logwriter.LogsBound(g.resource, scopeName)
 	}
 	before := len(g.records)
-	g.records = logbatch.AppendRecord(g.records, r)
+	g.records = logwriter.AppendRecord(g.records, r)
 	g.count++
 	b.records++
 	b.size += len(g.records) - before
@@ -121,9 +122,9 @@ func (h *shard) groupOf(b *batch, m *message) *group {
 	h.key = append(append(append(h.key[:0], m.host...), 0), m.app...)
 	g := b.groups[string(h.key)]
 	if g == nil {
-		all := append([]logbatch.Attribute{}, h.s.target.Resource...)
+		all := append([]logwriter.Attribute{}, h.s.target.Resource...)
 		g = &group{resource: logbatch.Resource(append(all,
-			logbatch.Attribute{Key: "host.name", Value: string(m.host)}, logbatch.Attribute{Key: "service.name", Value: string(m.app)})...)}
+			logwriter.Attribute{Key: "host.name", Value: string(m.host)}, logwriter.Attribute{Key: "service.name", Value: string(m.app)})...)}
 		b.groups[string(h.key)] = g
 	}
 	return g
@@ -170,7 +171,7 @@ func (h *shard) deliver(ctx context.Context, delivery *logbatch.Delivery, b *bat
 		for int(p) >= len(b.values) {
 			b.values, b.counts = append(b.values, nil), append(b.counts, 0)
 		}
-		b.values[p] = logbatch.AppendLogs(b.values[p], g.resource, scopeName, g.records)
+		b.values[p] = logwriter.AppendLogs(b.values[p], g.resource, scopeName, g.records)
 		b.counts[p] += g.count
 	}
 	var key [32]byte

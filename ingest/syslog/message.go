@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/goshawk-observability/goshawk/ingest/logbatch"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // message is what a parser finds in a message. Texts are views of it.
@@ -206,7 +206,7 @@ func (p *parser) parameter(text, id []byte) int {
 		value = p.unescape(value)
 	}
 	p.key = append(append(append(append(p.key[:0], structuredPrefix...), id...), '.'), name...)
-	p.list = logbatch.AppendText(p.list, p.key, value)
+	p.list = logwriter.AppendText(p.list, p.key, value)
 	return at + 1
 }
 

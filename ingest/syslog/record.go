@@ -1,8 +1,8 @@
 package syslog
 
 import (
-	"github.com/goshawk-observability/goshawk/ingest/logbatch"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 // severities are those of OpenTelemetry for the ones of syslog, with the names
@@ -27,11 +27,11 @@ const (
 var (
 	facilities = func() (all [24][]byte) {
 		for i := range all {
-			all[i] = logbatch.AppendInt(nil, facilityAttribute, int64(i))
+			all[i] = logwriter.AppendInt(nil, facilityAttribute, int64(i))
 		}
 		return all
 	}()
-	ietfVersion = logbatch.AppendInt(nil, versionAttribute, 1)
+	ietfVersion = logwriter.AppendInt(nil, versionAttribute, 1)
 )
 
 // maxFuture and maxAge bound the time of a record. One that is out of them is
@@ -43,25 +43,25 @@ var maxFuture, maxAge = func() (future, age int64) {
 
 // record makes the log record of a message. The list is memory for its
 // attributes.
-func (m *message) record(r *logbatch.Record, list []byte, observed int64, cut bool) []byte {
+func (m *message) record(r *logwriter.Record, list []byte, observed int64, cut bool) []byte {
 	list = append(list[:0], facilities[m.priority>>3]...)
 	if m.ietf {
 		list = append(list, ietfVersion...)
 	}
 	if len(m.procid) > 0 {
-		list = logbatch.AppendText(list, procidAttribute, m.procid)
+		list = logwriter.AppendText(list, procidAttribute, m.procid)
 	}
 	if len(m.msgid) > 0 {
-		list = logbatch.AppendText(list, msgidAttribute, m.msgid)
+		list = logwriter.AppendText(list, msgidAttribute, m.msgid)
 	}
 	list = append(list, m.structured...)
 	if cut {
-		list = logbatch.AppendTrue(list, truncatedAttribute)
+		list = logwriter.AppendBool(list, truncatedAttribute, true)
 	}
 	s := &severities[m.priority&7]
-	*r = logbatch.Record{Observed: observed, Severity: s.number, SeverityText: s.text, Body: m.body}
+	*r = logwriter.Record{Observed: observed, Severity: s.number, SeverityText: s.text, Body: m.body}
 	if m.time > observed+maxFuture || m.time != 0 && m.time < observed-maxAge {
-		list = logbatch.AppendInt(list, timeAttribute, m.time)
+		list = logwriter.AppendInt(list, timeAttribute, m.time)
 	} else {
 		r.Time = m.time
 	}

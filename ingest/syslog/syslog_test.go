@@ -31,6 +31,7 @@ import (
 	"github.com/goshawk-observability/goshawk/internal/transport"
 	"github.com/goshawk-observability/goshawk/internal/transport/transporttest"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/logwriter"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -43,7 +44,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func testTarget(p logbatch.Producer) logbatch.Target {
 	return logbatch.Target{
 		Producer: p, Topic: "logs", Tenant: "default", MaxRecord: 900 << 10,
-		Resource: []logbatch.Attribute{{Key: "host.name", Value: "collector"}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Resource: []logwriter.Attribute{{Key: "host.name", Value: "collector"}}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 }
 
@@ -92,13 +93,13 @@ func run(t testing.TB, s *Server) (stop func()) {
 func describe(t testing.TB, s *shard, text string, cut bool) string {
 	t.Helper()
 	var m message
-	var r logbatch.Record
+	var r logwriter.Record
 	s.parser.parse([]byte(text), &m, noon)
 	list := m.record(&r, nil, noon.UnixNano(), cut)
 	r.Attributes = list
-	resource := logbatch.Resource(logbatch.Attribute{Key: "host.name", Value: string(m.host)}, logbatch.Attribute{Key: "service.name", Value: string(m.app)})
+	resource := logbatch.Resource(logwriter.Attribute{Key: "host.name", Value: string(m.host)}, logwriter.Attribute{Key: "service.name", Value: string(m.app)})
 	request := plogotlp.NewExportRequest()
-	if err := request.UnmarshalProto(logbatch.AppendLogs(nil, resource, scopeName, logbatch.AppendRecord(nil, &r))); err != nil {
+	if err := request.UnmarshalProto(logwriter.AppendLogs(nil, resource, scopeName, logwriter.AppendRecord(nil, &r))); err != nil {
 		t.Fatal(err)
 	}
 	rl := request.Logs().ResourceLogs().At(0)
@@ -317,9 +318,9 @@ func bodies(t testing.TB, parts []topic.Part) (all []string) {
 	return all
 }
 
-func attributesOf(m pcommon.Map) (all []logbatch.Attribute) {
+func attributesOf(m pcommon.Map) (all []logwriter.Attribute) {
 	for k, v := range m.All() {
-		all = append(all, logbatch.Attribute{Key: k, Value: v.Str()})
+		all = append(all, logwriter.Attribute{Key: k, Value: v.Str()})
 	}
 	return all
 }

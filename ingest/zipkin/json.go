@@ -92,24 +92,7 @@ func (d *jsonDecoder) text() ([]byte, error) {
 
 // string takes a string.
 func (d *jsonDecoder) string() ([]byte, error) {
-	raw, escaped, err := d.RawString()
-	if err != nil || !escaped {
-		return raw, err
-	}
-	// What is there already is in use, so a full buffer is left alone.
-	if cap(d.unescaped)-len(d.unescaped) < len(raw) {
-		grown := max(2*cap(d.unescaped), len(raw), 1<<10)
-		if grown > keptUnescaped && !d.out.Claim(grown) {
-			return nil, errFull
-		}
-		d.unescaped = make([]byte, 0, grown)
-	}
-	from := len(d.unescaped)
-	var ok bool
-	if d.unescaped, ok = jsontext.AppendUnescaped(d.unescaped, raw); !ok {
-		return nil, d.Errorf("a string holds an unknown escape")
-	}
-	return d.unescaped[from:], nil
+	return d.KeptString(&d.unescaped, keptUnescaped, d.out)
 }
 
 // keptUnescaped is up to which size nothing is claimed for unescaped texts.

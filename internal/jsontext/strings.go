@@ -1,6 +1,7 @@
 package jsontext
 
 import (
+	"errors"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -44,6 +45,39 @@ func (s *Scanner) ScratchString() ([]byte, error) {
 		return nil, s.Errorf("a string holds an unknown escape")
 	}
 	return text, nil
+}
+
+// Claimer hands out memory.
+type Claimer interface {
+	// Claim says that n more bytes are needed. It reports false where there are none.
+	Claim(n int) bool
+}
+
+// ErrFull says that memory ran out; who was asked for it knows why.
+var ErrFull = errors.New("out of memory")
+
+// KeptString takes a string and returns its text: a view of what is read or, where
+// it had escapes, of the texts, to which it is added. They are made anew where they
+// are full, and what was there stays as it is. Memory is claimed for more than free
+// bytes of them; where there is none the error is [ErrFull].
+func (s *Scanner) KeptString(texts *[]byte, free int, memory Claimer) ([]byte, error) {
+	raw, escaped, err := s.RawString()
+	if err != nil || !escaped {
+		return raw, err
+	}
+	if cap(*texts)-len(*texts) < len(raw) {
+		grown := max(2*cap(*texts), len(raw), 1<<10)
+		if grown > free && !memory.Claim(grown) {
+			return nil, ErrFull
+		}
+		*texts = make([]byte, 0, grown)
+	}
+	from := len(*texts)
+	var ok bool
+	if *texts, ok = AppendUnescaped(*texts, raw); !ok {
+		return nil, s.Errorf("a string holds an unknown escape")
+	}
+	return (*texts)[from:], nil
 }
 
 // maxName bounds what is unescaped of keys and numerals.

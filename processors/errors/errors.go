@@ -70,10 +70,11 @@ func (p *Processor) failure(b *telemetry.Batch, l *telemetry.Log) telemetry.Fail
 	p.frames = appendFrames(p.frames[:0], e.stack)
 	p.markLibraries()
 	app := p.applicationFrames()
+	class := telemetry.SeverityClass(l.Severity)
 	f := telemetry.Failure{
 		Time: l.Time, Resource: l.Resource, TraceID: l.TraceID, SpanID: l.SpanID,
 		Type: e.kind, Message: shortened(e.message, maxMessage), Stack: shortened(e.stack, p.cfg.MaxStack),
-		Class: classOf(l.Severity), Handled: !e.escaped && classOf(l.Severity) < fatal || e.caught,
+		Class: class, Handled: !e.escaped && class < fatal || e.caught,
 		Release: e.release, Environment: e.environment, User: e.userName(), Transaction: e.transaction, Event: e.event,
 	}
 	if len(app) > 0 {
@@ -93,11 +94,3 @@ const (
 	maxMessage = 8 << 10
 	maxName    = 256
 )
-
-// classOf returns the severity class of a severity number.
-func classOf(severity uint8) uint8 {
-	if severity > 24 {
-		return 0
-	}
-	return (severity + 3) / 4
-}

@@ -1,8 +1,6 @@
 package errors
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"unicode/utf8"
 
@@ -97,15 +95,9 @@ func (e *exception) takeUser(key, text string) {
 // apart.
 func (e *exception) userName() string {
 	if e.user == "" && e.email != "" {
-		return HashUser(e.email)
+		return telemetry.HashUser(e.email)
 	}
 	return shortened(e.user, maxName)
-}
-
-// HashUser returns a text that stands for an address of a user.
-func HashUser(email string) string {
-	sum := sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(email))))
-	return hex.EncodeToString(sum[:8])
 }
 
 // ofResource reads the attributes of the resource.

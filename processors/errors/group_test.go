@@ -268,7 +268,7 @@ func TestRecursion(t *testing.T) {
 }
 
 func TestUsers(t *testing.T) {
-	hash := errors.HashUser("Ann@Example.com ")
+	hash := telemetry.HashUser("Ann@Example.com ")
 	for want, attributes := range map[string]map[string]string{
 		"7":    {"user.id": "7", "enduser.id": "8", "user.email": "a@b.c", "user.hash": "x"},
 		"8":    {"enduser.id": "8", "user.hash": "x", "user.name": "ann"},

@@ -99,7 +99,7 @@ func (p *Processor) resource(b *telemetry.Batch, logs []telemetry.Log) {
 				p.seen[l.Pattern] = struct{}{}
 			}
 		}
-		key.minute, key.id, key.class = minute(l.Time), l.Pattern, class(l.Severity)
+		key.minute, key.id, key.class = minute(l.Time), l.Pattern, telemetry.SeverityClass(l.Severity)
 		at, ok := p.counts[key]
 		if !ok {
 			at = len(b.Patterns)
@@ -126,7 +126,3 @@ func minute(t int64) int64 {
 	}
 	return t - past
 }
-
-// class is the number of a severity's class: 0 for none, 1 for TRACE to 6 for
-// FATAL.
-func class(severity uint8) uint8 { return (min(severity, 24) + 3) / 4 }

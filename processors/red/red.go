@@ -188,13 +188,8 @@ func newMinute(start, due int64) *minute {
 // service returns the service of a resource in a minute.
 func (p *Processor) service(b *telemetry.Batch, m *minute, resource uint32) *service {
 	r := &b.Resources[resource]
-	id := identity{tenant: b.TenantOf(resource), service: shortened(r.Service)}
-	attrs := b.AttrsOf(r.Attrs)
-	for i := range attrs {
-		if attrs[i].Key == "service.version" && attrs[i].Value.Kind == telemetry.KindString {
-			id.version = shortened(attrs[i].Value.Str)
-			break
-		}
+	id := identity{
+		tenant: b.TenantOf(resource), service: shortened(r.Service), version: shortened(telemetry.TextOf(b.AttrsOf(r.Attrs), "service.version")),
 	}
 	if s := m.index[id]; s != nil {
 		return s

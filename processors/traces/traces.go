@@ -179,16 +179,9 @@ type resourceNames struct {
 
 func (p *Processor) resourceNames(b *telemetry.Batch, resource uint32) resourceNames {
 	r := &b.Resources[resource]
-	n := resourceNames{service: p.names.intern(r.Service), known: true}
-	host := ""
-	for i, attrs := 0, b.AttrsOf(r.Attrs); i < len(attrs); i++ {
-		if attrs[i].Key == "host.name" && attrs[i].Value.Kind == telemetry.KindString {
-			host = attrs[i].Value.Str
-			break
-		}
+	return resourceNames{
+		service: p.names.intern(r.Service), host: p.names.intern(telemetry.TextOf(b.AttrsOf(r.Attrs), "host.name")), known: true,
 	}
-	n.host = p.names.intern(host)
-	return n
 }
 
 // close makes the row of a trace and forgets the trace.

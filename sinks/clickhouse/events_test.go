@@ -85,7 +85,7 @@ func TestEventsRoundTrip(t *testing.T) {
 			h := &b.WebHits[i]
 			r := &b.Resources[h.Resource]
 			hits = append(hits, row(b.TenantOf(h.Resource), at(h.Time), stored{
-				"bucket": bucketTime(h.Time), "site": h.Site, "service": r.Service, "host_name": textOf(b.AttrsOf(r.Attrs), "host.name"), "client": h.Client,
+				"bucket": bucketTime(h.Time), "site": h.Site, "service": r.Service, "host_name": telemetry.TextOf(b.AttrsOf(r.Attrs), "host.name"), "client": h.Client,
 				"visitor": h.Visitor, "country": h.Country, "city": h.City, "latitude": h.Latitude, "longitude": h.Longitude, "user": h.User,
 				"method": h.Method, "path": h.Path, "query": h.Query, "route": h.Route, "protocol": h.Protocol, "status": h.Status,
 				"sent": h.Sent, "duration_ns": h.Duration, "asset": h.Asset, "referrer": h.Referrer, "referrer_host": h.ReferrerHost, "keywords": h.Keywords,

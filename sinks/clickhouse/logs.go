@@ -64,6 +64,5 @@ func observedDelay(l *telemetry.Log) int64 {
 	return storableTime(l.Observed) - eventTime(l.Time)
 }
 
-// severityClass is the number of severity_class: OTLP's severity numbers in
-// groups of four.
-func severityClass(l *telemetry.Log) uint8 { return (min(l.Severity, 24) + 3) / 4 }
+// severityClass is the number of severity_class.
+func severityClass(l *telemetry.Log) uint8 { return telemetry.SeverityClass(l.Severity) }

@@ -65,7 +65,7 @@ func (s *shared) prepare(b *telemetry.Batch) {
 		r := &b.Resources[i]
 		tenant := b.Records[r.Record].Tenant
 		s.resources = append(s.resources, resource{
-			tenant: tenant, service: r.Service, document: s.resourceDocument(r), host: textOf(b.AttrsOf(r.Attrs), "host.name"),
+			tenant: tenant, service: r.Service, document: s.resourceDocument(r), host: telemetry.TextOf(b.AttrsOf(r.Attrs), "host.name"),
 			retentionDays: s.retention.days(tenant, b.Signal),
 		})
 	}
@@ -75,16 +75,6 @@ func (s *shared) prepare(b *telemetry.Batch) {
 		s.scopes = append(s.scopes, scope{document: s.scopeDocument(&b.Scopes[i])})
 	}
 	s.prepareMetrics()
-}
-
-// textOf returns the text of an attribute, empty where there is none.
-func textOf(attrs []telemetry.Attr, key string) string {
-	for i := range attrs {
-		if attrs[i].Key == key && attrs[i].Value.Kind == telemetry.KindString {
-			return attrs[i].Value.Str
-		}
-	}
-	return ""
 }
 
 // number fills s.ranked with 0 to n-1.

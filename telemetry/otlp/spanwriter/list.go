@@ -7,12 +7,20 @@ import (
 	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
-// List is a list of attributes, encoded. It is made by a [Writer].
+// List is a list of attributes, encoded. It is one of a [Writer], or made by
+// [Writer.NewList].
 type List struct {
 	w   *Writer
 	tag byte // of every attribute
 	b   []byte
 }
+
+// NewList returns a list of another message than those of spans, whose field with
+// attributes has the given tag. It claims its memory as the writer does.
+func (w *Writer) NewList(tag byte) List { return List{w: w, tag: tag} }
+
+// Encoded returns the list, valid until it is changed.
+func (l *List) Encoded() []byte { return l.b }
 
 // Len returns the length of the encoded list.
 func (l *List) Len() int { return len(l.b) }
@@ -20,10 +28,19 @@ func (l *List) Len() int { return len(l.b) }
 // Clear empties the list.
 func (l *List) Clear() { l.b = l.b[:0] }
 
+// Release empties the list and lets go of its memory where nobody may keep that
+// much.
+func (l *List) Release() {
+	if cap(l.b) > keptScratch {
+		l.b = nil
+	}
+	l.Clear()
+}
+
 // room makes sure that n bytes can be written.
 func (l *List) room(n int) bool {
 	if cap(l.b)-len(l.b) >= n {
-		return l.w.err == nil
+		return !l.w.Full()
 	}
 	grown := max(2*cap(l.b), len(l.b)+n, 1<<10)
 	if grown > keptScratch && !l.w.Claim(grown) {

@@ -15,6 +15,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/convert"
 	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
@@ -77,20 +78,20 @@ type Writer struct {
 	// where that is the one that is open.
 	useShared, openShared bool
 
-	claim         func(bytes int64) error
-	claimed, used int64
-	err           error
+	memory convert.Memory
 }
 
-// keptBytes is how much memory for output is kept between requests, keptScratch
-// how much of every list, for which nothing is claimed either.
+// keptBytes is how much memory for output is kept between requests, leastBytes how
+// much is made at a time, and keptScratch how much of every list is kept, for which
+// nothing is claimed either.
 const (
 	keptBytes   = 8 << 20
+	leastBytes  = 64 << 10
 	keptScratch = 64 << 10
 )
 
 func (w *Writer) init(claim func(int64) error) {
-	w.claim = claim
+	w.memory = convert.NewMemory(claim)
 	for list, tag := range map[*List]byte{
 		&w.Attributes: 9<<3 | wire.LengthType, &w.Resource: 1<<3 | wire.LengthType, &w.Shared: 1<<3 | wire.LengthType,
 		&w.EventAttributes: 3<<3 | wire.LengthType, &w.LinkAttributes: 4<<3 | wire.LengthType,
@@ -102,7 +103,7 @@ func (w *Writer) init(claim func(int64) error) {
 
 // reset forgets the request.
 func (w *Writer) reset() {
-	w.err, w.claimed, w.used = nil, 0, 0
+	w.memory.Reset()
 	w.resourceAt, w.scopeAt = 0, 0
 	if cap(w.out) > keptBytes {
 		w.out = nil
@@ -111,35 +112,19 @@ func (w *Writer) reset() {
 	w.StartSpan()
 	w.Shared.Clear()
 	for _, list := range []*List{&w.Attributes, &w.Resource, &w.Shared, &w.EventAttributes, &w.LinkAttributes, &w.events, &w.links, &w.scope} {
-		if cap(list.b) > keptScratch {
-			list.b = nil
-		}
+		list.Release()
 	}
 }
-
-// chunk is the least memory that is claimed at a time.
-const chunk = 64 << 10
 
 // Claim says that the request needs n more bytes of memory. It reports false
 // where there are none; the decoder then gives up, and the sender is told.
-func (w *Writer) Claim(n int) bool {
-	if w.err != nil {
-		return false
-	}
-	w.used += int64(n)
-	if w.used <= w.claimed {
-		return true
-	}
-	more := max(w.used-w.claimed, chunk, w.claimed/4)
-	if w.err = w.claim(more); w.err != nil {
-		return false
-	}
-	w.claimed += more
-	return true
-}
+func (w *Writer) Claim(n int) bool { return w.memory.Claim(n) }
 
 // Full reports whether memory ran out.
-func (w *Writer) Full() bool { return w.err != nil }
+func (w *Writer) Full() bool { return w.memory.Err() != nil }
+
+// Err says why memory ran out, nil if it did not.
+func (w *Writer) Err() error { return w.memory.Err() }
 
 // room makes sure that n bytes can be written to out.
 func (w *Writer) room(n int) bool {
@@ -148,7 +133,7 @@ func (w *Writer) room(n int) bool {
 	}
 	if len(w.out)+n > cap(w.out) {
 		// It grows by no more than a bit beyond what is claimed.
-		larger := make([]byte, len(w.out), max(len(w.out)+n, cap(w.out)+min(cap(w.out), keptBytes/2), chunk))
+		larger := make([]byte, len(w.out), max(len(w.out)+n, cap(w.out)+min(cap(w.out), keptBytes/2), leastBytes))
 		copy(larger, w.out)
 		w.out = larger
 	}
