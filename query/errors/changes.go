@@ -38,7 +38,7 @@ type change struct {
 
 // changes answers what was changed, the latest first.
 func (q *query) changes(ctx context.Context) (any, error) {
-	q.Known("since", "until", "service", "kind", "status", "environment", "host", "q", "limit")
+	q.Known("start", "end", "service", "kind", "status", "environment", "host", "q", "limit")
 	in, limit := q.in(), q.limit(100)
 	f := store.Bounded(q.tenant, in.From, in.To, false)
 	q.equal(f, "service", "kind", "environment")

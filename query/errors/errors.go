@@ -74,12 +74,12 @@ type query struct {
 	tenant string
 }
 
-// in is the time of a request: from since to until, or as long as it looks back.
+// in is the time of a request: from start to end, or as long as it looks back.
 func (q *query) in() traces.Range {
 	now := time.Now()
-	since, hasSince := q.Moment("since", now)
-	until, hasUntil := q.Moment("until", now)
-	return q.Bounded(since, hasSince, until, hasUntil, q.api.cfg.Lookback)
+	start, hasStart := q.Moment("start", now)
+	end, hasEnd := q.Moment("end", now)
+	return q.Bounded(start, hasStart, end, hasEnd, q.api.cfg.Lookback)
 }
 
 // limit is how much of a list is asked for.

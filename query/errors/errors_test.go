@@ -94,7 +94,7 @@ func read[T any](t *testing.T, a *API, tenant, url string) (answer T) {
 	return answer
 }
 
-const around = "since=2026-01-31T00:00:00Z&until=2026-02-01T00:00:00Z"
+const around = "start=2026-01-31T00:00:00Z&end=2026-02-01T00:00:00Z"
 
 func TestErrors(t *testing.T) {
 	s := querytest.Start(t)
@@ -278,8 +278,8 @@ func testHostile(t *testing.T, a *API) {
 	long, quoted := strings.Repeat("x", 100_000), url.QueryEscape("' OR 1=1 --\\\x00\"`?")
 	for _, path := range []string{"/api/v1/errors", "/api/v1/errors/0000000000000001", "/api/v1/changes"} {
 		for query, status := range map[string]int{
-			"limit=0": 400, "limit=-1": 400, "limit=1001": 400, "limit=x": 400, "since=x": 400, "since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z": 400, "nonsense=1": 400, "%zz": 400,
-			"since=" + quoted: 400, "since=0&until=2200-01-01T00:00:00Z": 200, "environment=" + quoted: 200, "environment=" + long: 200, "": 200,
+			"limit=0": 400, "limit=-1": 400, "limit=1001": 400, "limit=x": 400, "start=x": 400, "start=2026-02-01T00:00:00Z&end=2026-01-01T00:00:00Z": 400, "nonsense=1": 400, "%zz": 400,
+			"start=" + quoted: 400, "start=0&end=2200-01-01T00:00:00Z": 200, "environment=" + quoted: 200, "environment=" + long: 200, "": 200,
 		} {
 			if got, text := a.get(t, "acme", path+"?"+query); got != status {
 				t.Errorf("%s?%.40s: %d, want %d: %.200s", path, query, got, status, text)

@@ -56,7 +56,7 @@ const maxParts = 50
 
 // group answers what is known of one group.
 func (q *query) group(ctx context.Context, text string) (any, error) {
-	q.Known("since", "until", "environment", "release", "limit")
+	q.Known("start", "end", "environment", "release", "limit")
 	in, limit := q.in(), q.limit(10)
 	id, err := strconv.ParseUint(text, 16, 64)
 	if err != nil || len(text) != 16 {

@@ -73,7 +73,7 @@ var orders = map[string]string{"count": "errors DESC", "users": "users DESC", "l
 
 // groups answers what errors there were.
 func (q *query) groups(ctx context.Context) (any, error) {
-	q.Known("since", "until", "service", "environment", "release", "type", "q", "handled", "order", "limit")
+	q.Known("start", "end", "service", "environment", "release", "type", "q", "handled", "order", "limit")
 	in, limit := q.in(), q.limit(50)
 	order := orders[q.one("order", "count", "users", "last", "first")]
 	f := store.Bounded(q.tenant, in.From, in.To, true)

@@ -143,8 +143,8 @@ export const weblog = ({ from, to }, parameters, signal) => get("/api/v1/weblog"
 export const findings = ({ from, to }, parameters, signal) => get("/api/v1/findings", { start: iso(from), end: iso(to), ...parameters }, { signal });
 
 /** errorGroups are the errors of applications by what they have in common, errorGroup one of them with events. */
-export const errorGroups = ({ from, to }, parameters, signal) => get("/api/v1/errors", { since: iso(from), until: iso(to), ...parameters }, { signal });
-export const errorGroup = (id, { from, to }, signal) => get(`/api/v1/errors/${encodeURIComponent(id)}`, { since: iso(from), until: iso(to), limit: 20 }, { signal });
+export const errorGroups = ({ from, to }, parameters, signal) => get("/api/v1/errors", { start: iso(from), end: iso(to), ...parameters }, { signal });
+export const errorGroup = (id, { from, to }, signal) => get(`/api/v1/errors/${encodeURIComponent(id)}`, { start: iso(from), end: iso(to), limit: 20 }, { signal });
 
 /** changes are what was changed: deployments, configurations and others. */
-export const changes = ({ from, to }, parameters, signal) => get("/api/v1/changes", { since: iso(from), until: iso(to), ...parameters }, { signal });
+export const changes = ({ from, to }, parameters, signal) => get("/api/v1/changes", { start: iso(from), end: iso(to), ...parameters }, { signal });
