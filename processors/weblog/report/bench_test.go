@@ -32,19 +32,16 @@ func BenchmarkAggregate(b *testing.B) {
 			hits = append(hits, h)
 		}
 	}
-	a := newAggregate(&o)
-	visits := newVisits(&o)
-	var memory [shards][]visit
-	a.visits = &memory
+	a, known, visits := newAggregate(&o), newKnown(&o), newVisits(&o)
+	var memory [batch]visit
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		a.add(&hits[i%len(hits)])
-		if i%1000 == 0 {
-			for s := range memory {
-				for j := range memory[s] {
-					visits.shards[s].add(&memory[s][j])
-				}
-				memory[s] = memory[s][:0]
+		at := i % len(hits)
+		a.add(&hits[at], &memory[at%batch])
+		if taken := at%batch + 1; taken == batch || at == len(hits)-1 {
+			known.add(hits[at+1-taken:at+1], memory[:taken])
+			for j := range memory[:taken] {
+				visits.shards[shardOf(memory[j].person)].addAll(memory[j : j+1])
 			}
 		}
 	}

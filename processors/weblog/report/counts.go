@@ -49,20 +49,12 @@ func (t *timing) add(duration int64) {
 	t.max = max(t.max, duration)
 }
 
-func (t *timing) merge(o *timing) {
-	t.requests += o.requests
-	t.sum += o.sum
-	t.max = max(t.max, o.max)
-}
-
 // What is known of a text. What follows from it is looked up when it is seen
 // first, and counted when the report is made.
 type (
 	// client is an address.
 	client struct {
 		tally
-		// person is a hash that is the same in every run.
-		person        uint64
 		country, city *node[place]
 	}
 	// place is a country or a city.
@@ -74,7 +66,6 @@ type (
 	// agent is a user agent.
 	agent struct {
 		tally
-		person               uint64
 		browser, system, bot *node[tally]
 	}
 	// referrer is a URL that others link from.
@@ -83,9 +74,16 @@ type (
 		host *node[tally]
 	}
 	// target is what was asked for, query included. Requests that got a 404 are
-	// counted apart.
+	// counted apart. There are many targets, so what most of them have none of is
+	// elsewhere.
 	target struct {
-		tally
+		requests uint64
+		bytes    int64
+		visitors uint64
+		rare     *rare // nil if there is none
+	}
+	rare struct {
+		clientErrors, serverErrors uint64
 		timing
 		notFound missing
 	}
@@ -94,12 +92,14 @@ type (
 		bytes              int64
 	}
 	// page is a path, as asked for without a query. Rest has those of its queries
-	// that had no room.
+	// that had no room, nil if there are none; entries and exits are sessions, and
+	// are counted as visitors are.
 	page struct {
 		target
-		rest  target
-		route *node[route]
-		asset bool
+		rest           *target
+		route          *node[route]
+		entries, exits uint64
+		asset          bool
 	}
 	// query is a query of a path.
 	query struct {
@@ -115,30 +115,44 @@ type (
 )
 
 func (t *target) add(h *telemetry.WebHit) {
-	if h.Status == http.StatusNotFound {
-		t.notFound.requests++
-		t.notFound.bytes += max(0, h.Sent)
-	} else {
-		t.tally.add(h)
+	if (h.Status >= 400 || h.Duration >= 0) && t.rare == nil {
+		t.rare = new(rare)
 	}
 	if h.Duration >= 0 {
-		t.timing.add(h.Duration)
+		t.rare.timing.add(h.Duration)
+	}
+	if h.Status == http.StatusNotFound {
+		t.rare.notFound.requests++
+		t.rare.notFound.bytes += max(0, h.Sent)
+		return
+	}
+	t.requests++
+	t.bytes += max(0, h.Sent)
+	switch {
+	case h.Status >= 500:
+		t.rare.serverErrors++
+	case h.Status >= 400:
+		t.rare.clientErrors++
 	}
 }
 
-func (t *target) merge(o *target) {
-	t.tally.merge(&o.tally)
-	t.timing.merge(&o.timing)
-	t.notFound.requests += o.notFound.requests
-	t.notFound.visitors += o.notFound.visitors
-	t.notFound.bytes += o.notFound.bytes
+// tally has the requests but those that got a 404.
+func (t *target) tally() tally {
+	counts := tally{requests: t.requests, bytes: t.bytes, visitors: t.visitors}
+	if t.rare != nil {
+		counts.clientErrors, counts.serverErrors = t.rare.clientErrors, t.rare.serverErrors
+	}
+	return counts
 }
 
-// whole counts all requests, those that got a 404 included.
+// whole has all requests, those that got a 404 included.
 func (t *target) whole() tally {
-	all := t.tally
-	all.requests += t.notFound.requests
-	all.clientErrors += t.notFound.requests
-	all.bytes += t.notFound.bytes
+	all := t.tally()
+	if t.rare != nil {
+		missing := t.rare.notFound
+		all.requests += missing.requests
+		all.clientErrors += missing.requests
+		all.bytes += missing.bytes
+	}
 	return all
 }

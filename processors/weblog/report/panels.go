@@ -10,6 +10,9 @@ import (
 type builder struct {
 	report *Report
 	all    *aggregate
+	known  *known
+	// assets are the requests for static files.
+	assets tally
 	top    int
 }
 
@@ -54,14 +57,13 @@ func rowsOf(t *table[tally]) []Row {
 	return rows
 }
 
-func build(all *aggregate, v *shard, lines *lines, o *Options) *Report {
+func build(all *aggregate, known *known, v *shard, lines *lines, o *Options) *Report {
 	r := &Report{Files: lines.files, Timezone: o.Location.String(), Unreadable: lines.unreadable}
-	b := &builder{report: r, all: all, top: o.Top}
-	all.derive()
+	b := &builder{report: r, all: all, known: known, assets: known.derive(), top: o.Top}
 	b.totals(v, lines)
 	b.periods(v)
 	b.pages()
-	b.trips(v.sessions)
+	b.trips()
 	b.who()
 	b.how(v)
 	b.places(o.Home)
@@ -90,7 +92,7 @@ func (b *builder) totals(v *shard, l *lines) {
 		n := float64(s.count)
 		t.BounceRate, t.PagesPerSession, t.SecondsPerSession = float64(s.bounced)/n, float64(s.pages)/n, float64(s.length)/n/1e9
 	}
-	t.Clients, t.Referrers = a.clients.nodes, a.referrers.nodes
+	t.Clients, t.Referrers = b.known.origins.clients.nodes, b.known.links.referrers.nodes
 	if a.last > 0 {
 		location := a.options.Location
 		t.Start = time.Unix(0, a.first).In(location).Format(time.RFC3339)
@@ -111,12 +113,12 @@ func (b *builder) whole(p Panel, rows []Row) {
 
 // targetRow is a row of what was asked for.
 func targetRow(name string, t *target) Row {
-	r := row(name, &t.tally)
-	if t.timing.requests > 0 {
+	counts := t.tally()
+	r := row(name, &counts)
+	if t.rare != nil && t.rare.timing.requests > 0 {
+		d := t.rare.timing
 		ms := func(ns float64) float64 { return ns / 1e6 }
-		r.Latency = &Latency{
-			Requests: t.timing.requests, Mean: ms(float64(t.sum) / float64(t.timing.requests)), Max: ms(float64(t.max)),
-		}
+		r.Latency = &Latency{Requests: d.requests, Mean: ms(float64(d.sum) / float64(d.requests)), Max: ms(float64(d.max))}
 	}
 	return r
 }
@@ -133,29 +135,32 @@ func (b *builder) pages() {
 			}
 			return path + "?" + query
 		}
-		if m := t.notFound; m.requests > 0 {
+		if t.rare != nil && t.rare.notFound.requests > 0 {
+			m := &t.rare.notFound
 			missing.offer(m.requests, func() Row {
 				return Row{Name: name(), Requests: m.requests, Visitors: m.visitors, Bytes: m.bytes, ClientErrors: m.requests}
 			})
 		}
-		if t.tally.requests == 0 {
+		if t.requests == 0 {
 			return
 		}
 		of := urls
 		if asset {
 			of = static
 		}
-		of.offer(t.tally.requests, func() Row { return targetRow(name(), t) })
+		of.offer(t.requests, func() Row { return targetRow(name(), t) })
 	}
-	b.all.pages.all(func(n *node[page]) {
+	b.known.targets.pages.all(func(n *node[page]) {
 		visited(n.name, "", &n.value.target, n.value.asset)
-		visited(n.name, other, &n.value.rest, n.value.asset)
+		if n.value.rest != nil {
+			visited(n.name, other, n.value.rest, n.value.asset)
+		}
 	})
-	b.all.queries.all(func(n *node[query]) {
+	b.known.targets.queries.all(func(n *node[query]) {
 		visited(n.value.page.name, n.name, &n.value.target, n.value.page.value.asset)
 	})
 	totals.Files, totals.StaticFiles, totals.NotFoundFiles = urls.total, static.total, missing.total
-	b.all.routes.all(func(n *node[route]) {
+	b.known.targets.routes.all(func(n *node[route]) {
 		if n.name == "" || n.value.requests == 0 {
 			return
 		}
@@ -176,26 +181,47 @@ func (b *builder) pages() {
 		b.panel(Panel{ID: "slowest", Title: "Slowest routes", Column: "path template", hasLatency: true}, slow)
 	}
 	dynamic := b.all.all
-	dynamic.requests -= b.all.assets.requests
-	dynamic.bytes -= b.all.assets.bytes
-	dynamic.clientErrors -= b.all.assets.clientErrors
-	dynamic.serverErrors -= b.all.assets.serverErrors
-	assets := b.all.assets
+	dynamic.requests -= b.assets.requests
+	dynamic.bytes -= b.assets.bytes
+	dynamic.clientErrors -= b.assets.clientErrors
+	dynamic.serverErrors -= b.assets.serverErrors
+	assets := b.assets
 	assets.visitors = 0
 	b.whole(Panel{ID: "kinds", Title: "Static and dynamic", Column: "kind"}, []Row{row("dynamic", &dynamic), row("static", &assets)})
 }
 
 // trips adds where sessions begin and end.
-func (b *builder) trips(s *sessions) {
-	b.sorted(Panel{ID: "entries", Title: "Entry pages", Column: "path", isSessions: true}, rowsOf(&s.entries))
-	b.sorted(Panel{ID: "exits", Title: "Exit pages", Column: "path", isSessions: true}, rowsOf(&s.exits))
+func (b *builder) trips() {
+	entries, exits := b.leaders(), b.leaders()
+	var rest [2]Row
+	offer := func(to *leaders, rest *Row, name string, sessions uint64) {
+		switch {
+		case sessions == 0:
+		case name == other:
+			rest.Name = other
+			rest.Requests += sessions
+		default:
+			to.offer(sessions, func() Row { return Row{Name: name, Requests: sessions} })
+		}
+	}
+	b.known.targets.pages.all(func(n *node[page]) {
+		offer(entries, &rest[0], n.name, n.value.entries)
+		offer(exits, &rest[1], n.name, n.value.exits)
+	})
+	for i, to := range []*leaders{entries, exits} {
+		if rest[i].Requests > 0 {
+			to.offer(rest[i].Requests, func() Row { return rest[i] })
+		}
+	}
+	b.led(Panel{ID: "entries", Title: "Entry pages", Column: "path", isSessions: true}, entries)
+	b.led(Panel{ID: "exits", Title: "Exit pages", Column: "path", isSessions: true}, exits)
 }
 
 // who adds where requests come from and with what.
 func (b *builder) who() {
-	a := b.all
+	k := b.known
 	clients, referrers := b.leaders(), b.leaders()
-	a.clients.all(func(n *node[client]) {
+	k.origins.clients.all(func(n *node[client]) {
 		clients.offer(n.value.requests, func() Row {
 			r := row(n.name, &n.value.tally)
 			if c := n.value.country; c != nil {
@@ -205,11 +231,11 @@ func (b *builder) who() {
 		})
 	})
 	b.led(Panel{ID: "clients", Title: "Client addresses", Column: "address", hasVisitors: true}, clients)
-	a.referrers.all(func(n *node[referrer]) {
+	k.links.referrers.all(func(n *node[referrer]) {
 		referrers.offer(n.value.requests, func() Row { return row(n.name, &n.value.tally) })
 	})
 	var hosts []Row
-	for _, r := range rowsOf(&a.hosts) {
+	for _, r := range rowsOf(&k.links.hosts) {
 		if r.Name == "" {
 			r.Name = "(no host)"
 		}
@@ -217,11 +243,11 @@ func (b *builder) who() {
 	}
 	b.sorted(Panel{ID: "referring_sites", Title: "Referring sites", Column: "site", hasVisitors: true}, hosts)
 	b.led(Panel{ID: "referrers", Title: "Referring URLs", Column: "URL"}, referrers)
-	b.sorted(Panel{ID: "keywords", Title: "Keywords", Column: "searched for", hasVisitors: true}, rowsOf(&a.keywords))
-	b.sorted(Panel{ID: "browsers", Title: "Browsers", Column: "browser", hasVisitors: true}, unknown(rowsOf(&a.browsers)))
-	b.sorted(Panel{ID: "systems", Title: "Operating systems", Column: "system", hasVisitors: true}, unknown(rowsOf(&a.systems)))
-	b.sorted(Panel{ID: "bots", Title: "Bots", Column: "bot", hasVisitors: true}, rowsOf(&a.botNames))
-	b.sorted(Panel{ID: "users", Title: "Remote users", Column: "user", hasVisitors: true}, rowsOf(&a.users))
+	b.sorted(Panel{ID: "keywords", Title: "Keywords", Column: "searched for", hasVisitors: true}, rowsOf(&k.links.keywords))
+	b.sorted(Panel{ID: "browsers", Title: "Browsers", Column: "browser", hasVisitors: true}, unknown(rowsOf(&k.programs.browsers)))
+	b.sorted(Panel{ID: "systems", Title: "Operating systems", Column: "system", hasVisitors: true}, unknown(rowsOf(&k.programs.systems)))
+	b.sorted(Panel{ID: "bots", Title: "Bots", Column: "bot", hasVisitors: true}, rowsOf(&k.programs.botNames))
+	b.sorted(Panel{ID: "users", Title: "Remote users", Column: "user", hasVisitors: true}, rowsOf(&k.origins.users))
 }
 
 // unknown names the row of what has no name.
@@ -284,7 +310,7 @@ func (b *builder) places(home []string) {
 		})
 		return rows
 	}
-	countries, cities := rows(&b.all.countries), rows(&b.all.cities)
+	countries, cities := rows(&b.known.origins.countries), rows(&b.known.origins.cities)
 	b.sorted(Panel{ID: "countries", Title: "Countries", Column: "country", hasVisitors: true}, countries)
 	b.sorted(Panel{ID: "cities", Title: "Cities", Column: "city", hasVisitors: true}, cities)
 	b.report.countries, b.report.cities = countries, cities[:min(len(cities), maxCircles)]
@@ -316,20 +342,20 @@ func (b *builder) places(home []string) {
 
 // notes says what the bounds of memory cost.
 func (b *builder) notes(v *shard) {
-	a := b.all
+	a, k := b.all, b.known
 	add := func(text string) { b.report.Notes = append(b.report.Notes, text) }
 	for _, t := range []struct {
 		what  string
 		rests int
 	}{
-		{"client addresses", a.clients.rests},
-		{"paths", a.pages.rests},
-		{"user agents", a.agents.rests},
-		{"referrers", a.referrers.rests},
-		{"remote users", a.users.rests},
-		{"keywords", a.keywords.rests},
-		{"routes", a.routes.rests},
-		{"referring sites", a.hosts.rests},
+		{"client addresses", k.origins.clients.rests},
+		{"paths", k.targets.pages.rests},
+		{"user agents", k.programs.agents.rests},
+		{"referrers", k.links.referrers.rests},
+		{"remote users", k.origins.users.rests},
+		{"keywords", k.links.keywords.rests},
+		{"routes", k.targets.routes.rests},
+		{"referring sites", k.links.hosts.rests},
 		{"virtual hosts", a.sites.rests},
 		{"methods", a.methods.rests},
 	} {
@@ -337,7 +363,7 @@ func (b *builder) notes(v *shard) {
 			add("There are more " + t.what + " than are counted one by one; the rest is counted as " + other + ".")
 		}
 	}
-	if a.queries.nodes >= a.queries.limit {
+	if k.targets.queries.nodes >= k.targets.queries.limit {
 		add("There are more URLs with a query than are counted one by one; the rest is counted by path.")
 	}
 	if v.full {

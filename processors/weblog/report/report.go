@@ -37,7 +37,7 @@ type Options struct {
 	// Workers is how many goroutines parse and count.
 	Workers int
 	// Limit bounds the different addresses, paths, queries, agents and referrers
-	// that each worker counts one by one, MaxVisitors the visitors.
+	// that are counted one by one, MaxVisitors the visitors.
 	Limit, MaxVisitors int
 	// Progress is set while files are read; it can be nil.
 	Progress *Progress
@@ -85,7 +85,8 @@ func Run(ctx context.Context, sources []Source, o Options) (*Report, error) {
 		o.until = o.Until.UnixNano()
 	}
 	visits := newVisits(&o)
-	s := scan{options: &o, sources: sources, visits: visits}
+	known := newKnown(&o)
+	s := scan{options: &o, sources: sources, known: known, visits: visits}
 	total := int64(0)
 	for i := range sources {
 		s.files = append(s.files, File{Name: sources[i].Name})
@@ -104,5 +105,5 @@ func Run(ctx context.Context, sources []Source, o Options) (*Report, error) {
 		all.merge(w)
 		s.workers[i+1] = nil
 	}
-	return build(all, visits.merge(), &s.lines, &o), nil
+	return build(all, known, visits.merge(), &s.lines, &o), nil
 }

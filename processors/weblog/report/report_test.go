@@ -91,31 +91,39 @@ func TestGolden(t *testing.T) {
 }
 
 // TestWorkers makes the same report with any number of workers, of so many lines
-// that all of them have blocks.
+// that all of them have blocks, and of all that is counted by text.
 func TestWorkers(t *testing.T) {
 	t.Parallel()
-	var log strings.Builder
-	for i := range 20_000 {
+	var combined, timed strings.Builder
+	timed.WriteString("#Fields: date time c-ip cs-username cs-method cs-uri-stem cs-uri-query sc-status time-taken\n")
+	const n = 20_000
+	for i := range n {
 		status := []int{200, 200, 304, 404, 500, 200}[i%6]
-		log.WriteString(line(i*5, fmt.Sprintf("192.0.%d.%d", i%7, i*i%251), fmt.Sprintf("GET /a/%d/b?c=%d HTTP/1.1", i%401, i%997), status, firefox+fmt.Sprint(i%3)))
+		client := fmt.Sprintf("192.0.%d.%d", i%7, i*i%251)
+		l := line(i*5, client, fmt.Sprintf("GET /a/%d/b?c=%d HTTP/1.1", i%401, i%997), status, firefox+fmt.Sprint(i%3))
+		l = strings.Replace(l, " - - ", fmt.Sprintf(" - user%d ", i%11), 1)
+		l = strings.Replace(l, `"-"`, fmt.Sprintf(`"https://www.google%d.com/search?q=word%d"`, i%13, i%17), 1)
+		combined.WriteString(l)
+		fmt.Fprintf(&timed, "2026-03-02 %02d:00:00 %s user%d GET /a%d/b c=%d %d %d\n", i*24/n, client, i%11, i%401, i%997, status, i%100)
 	}
-	path := filepath.Join(t.TempDir(), "access.log")
-	if err := os.WriteFile(path, []byte(log.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	o := options()
-	o.Top = 0
-	var first *Report
-	for _, workers := range []int{1, 2, 5} {
-		o.Workers = workers
-		r := run(t, o, path)
-		if r.Totals.Requests != 20_000 || r.Totals.Sessions < 1000 {
-			t.Fatalf("%d workers: %+v", workers, r.Totals)
-		}
-		if first == nil {
-			first = r
-		} else if !reflect.DeepEqual(first, r) {
-			t.Errorf("%d workers make another report than 1", workers)
+	for name, log := range map[string]string{"combined": combined.String(), "timed": timed.String()} {
+		o := options()
+		o.Top = 0
+		var first *Report
+		for workers := 1; workers <= 5; workers++ {
+			o.Workers = workers
+			r, err := Run(t.Context(), []Source{text(name, log)}, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Totals.Requests != n || r.Totals.Sessions < 1000 || len(r.Panel("users").Rows) != 11 {
+				t.Fatalf("%s, %d workers: %+v", name, workers, r.Totals)
+			}
+			if first == nil {
+				first = r
+			} else if !reflect.DeepEqual(first, r) {
+				t.Errorf("%s: %d workers make another report than 1", name, workers)
+			}
 		}
 	}
 }

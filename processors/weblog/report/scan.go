@@ -18,6 +18,7 @@ type scan struct {
 	files   []File
 	// free are the blocks that nobody needs, full those that are to be counted.
 	free, full chan *block
+	known      *known
 	visits     *visits
 	order      inOrder
 	lines      lines
@@ -63,19 +64,26 @@ type worker struct {
 	aggregate  *aggregate
 	classifier *classify.Classifier
 	parser     parser
-	hit        telemetry.WebHit
+	// hits and their visits are taken before they are counted, because workers wait
+	// for each other then. They view the block.
+	hits   [batch]telemetry.WebHit
+	visits [batch]visit
+	taken  int
 }
+
+// batch is how many requests are counted at a time.
+const batch = 512
 
 func (w *worker) run(ctx context.Context) error {
 	for b := range w.scan.full {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		w.aggregate.visits = &b.visits
 		for i := range b.parts {
 			w.count(b, i)
 			w.scan.options.Progress.Lines.Add(b.parts[i].count)
 		}
+		w.flush(b)
 		w.scan.order.take(b, func(b *block) {
 			w.scan.lines.add(b)
 			w.scan.release(b)
@@ -105,8 +113,22 @@ func (w *worker) count(b *block, at int) {
 			b.refuse(at, line, err.Error())
 		}
 		p.count++
+		if w.taken == batch {
+			w.flush(b)
+		}
 	}
 	p.format = w.parser.name()
+}
+
+// flush counts the requests that were taken, whose lines are of a block.
+func (w *worker) flush(b *block) {
+	visits := w.visits[:w.taken]
+	w.scan.known.add(w.hits[:w.taken], visits)
+	for i := range visits {
+		of := &b.visits[shardOf(visits[i].person)]
+		*of = append(*of, visits[i])
+	}
+	w.taken = 0
 	w.parser.scratch.Reset()
 	w.classifier.Reset()
 }
@@ -119,8 +141,11 @@ func (w *worker) line(line []byte) error {
 	if err := w.parser.parse(line); err != nil {
 		return err
 	}
-	w.hit.Time = w.parser.line.Time
-	w.classifier.Hit("", w.scan.options.Site, &w.parser.line, &w.hit)
-	w.aggregate.add(&w.hit)
+	h := &w.hits[w.taken]
+	h.Time = w.parser.line.Time
+	w.classifier.Hit("", w.scan.options.Site, &w.parser.line, h)
+	if w.aggregate.add(h, &w.visits[w.taken]) {
+		w.taken++
+	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"sync/atomic"
+
 	"github.com/goshawk-observability/goshawk/telemetry/weblog/session"
 )
 
@@ -18,7 +20,6 @@ type sessions struct {
 
 	count, bounced, pages uint64
 	length                int64 // nanoseconds
-	entries, exits        table[tally]
 }
 
 // visitorSession is the open session of a visitor. Entry and exit are its first
@@ -33,9 +34,7 @@ type visitorSession struct {
 
 func newSessions(o *Options) *sessions {
 	cfg := session.DefaultConfig()
-	s := &sessions{idle: int64(cfg.Idle), whole: int64(cfg.MaxDuration), limit: max(64, min(cfg.MaxOpen, o.MaxVisitors)/shards)}
-	s.entries.limit, s.exits.limit = o.Limit, o.Limit
-	return s
+	return &sessions{idle: int64(cfg.Idle), whole: int64(cfg.MaxDuration), limit: max(64, min(cfg.MaxOpen, o.MaxVisitors)/shards)}
 }
 
 // add counts a request. One that came too late for a session of its time begins
@@ -89,20 +88,28 @@ func before(at int64, p *node[page], than int64, q *node[page]) bool {
 // visitorKey is the hash of a visitor, which is not 0.
 func visitorKey(visitor uint64) uint64 { return max(1, visitor) }
 
+// touch reads where a visitor's session is looked for first, as that of a hashSet
+// does.
+func (s *sessions) touch(visitor uint64) uint64 {
+	if len(s.slots) == 0 {
+		return 0
+	}
+	return s.slots[placeOf(visitorKey(visitor), len(s.slots))].visitor
+}
+
 // get returns the place of a visitor's session, which is empty if none is open.
 func (s *sessions) get(visitor uint64) *visitorSession {
 	key := visitorKey(visitor)
 	for {
 		if len(s.slots) > 0 {
-			mask := uint64(len(s.slots) - 1)
-			i := spread(key) & mask
+			i := placeOf(key, len(s.slots))
 			for s.slots[i].visitor != 0 && s.slots[i].visitor != key {
-				i = (i + 1) & mask
+				i = next(i, len(s.slots))
 			}
 			if s.slots[i].visitor != 0 {
 				return &s.slots[i]
 			}
-			if 4*(s.n+1) <= 3*len(s.slots) {
+			if !isFull(s.n, len(s.slots)) {
 				s.n++
 				return &s.slots[i]
 			}
@@ -123,19 +130,18 @@ func (s *sessions) sweep() {
 			s.remove(i)
 		}
 	}
-	if 2*s.n < len(s.slots) {
+	if 3*s.n < 2*len(s.slots) {
 		return
 	}
 	old := s.slots
-	s.slots = make([]visitorSession, max(64, 2*len(old)))
-	mask := uint64(len(s.slots) - 1)
+	s.slots = make([]visitorSession, grown(len(old)))
 	for i := range old {
 		if old[i].visitor == 0 {
 			continue
 		}
-		at := spread(old[i].visitor) & mask
+		at := placeOf(old[i].visitor, len(s.slots))
 		for s.slots[at].visitor != 0 {
-			at = (at + 1) & mask
+			at = next(at, len(s.slots))
 		}
 		s.slots[at] = old[i]
 	}
@@ -144,17 +150,22 @@ func (s *sessions) sweep() {
 // remove empties a place, and fills it with what would be there if it had been
 // empty before.
 func (s *sessions) remove(i int) {
-	mask := len(s.slots) - 1
 	s.n--
+	// back is how far a place is behind another.
+	back := func(from, to int) int {
+		if from <= to {
+			return to - from
+		}
+		return to - from + len(s.slots)
+	}
 	for j := i; ; {
 		s.slots[i].visitor = 0
 		for {
-			j = (j + 1) & mask
+			j = next(j, len(s.slots))
 			if s.slots[j].visitor == 0 {
 				return
 			}
-			home := int(spread(s.slots[j].visitor)) & mask //nolint:gosec // its low bits
-			if (j-home)&mask >= (j-i)&mask {
+			if back(placeOf(s.slots[j].visitor, len(s.slots)), j) >= back(i, j) {
 				break
 			}
 		}
@@ -172,8 +183,9 @@ func (s *sessions) close(o *visitorSession) {
 	s.pages += uint64(o.pages)
 	s.length += o.last - o.start
 	if o.pages > 0 {
-		named(&s.entries, o.entry.name).value.requests++
-		named(&s.exits, o.exit.name).value.requests++
+		// Other shards have sessions of the same pages.
+		atomic.AddUint64(&o.entry.value.entries, 1)
+		atomic.AddUint64(&o.exit.value.exits, 1)
 	}
 }
 
@@ -192,6 +204,4 @@ func (s *sessions) merge(o *sessions) {
 	s.bounced += o.bounced
 	s.pages += o.pages
 	s.length += o.length
-	o.entries.all(func(n *node[tally]) { s.entries.same(n).value.merge(&n.value) })
-	o.exits.all(func(n *node[tally]) { s.exits.same(n).value.merge(&n.value) })
 }

@@ -19,20 +19,23 @@ const (
 
 // table finds what is known about texts. It keeps the first limit of them.
 type table[T any] struct {
-	slots []slot[T]
-	nodes int
-	limit int
-	rests int
-	slab  []node[T]
-	texts texts
+	slots []slot
+	// chunks have the nodes in the order in which they came, chunkNodes each.
+	chunks [][]node[T]
+	nodes  int
+	limit  int
+	rests  int
+	texts  texts
 }
 
-// slot has the hash beside the node, so that a node is read only if it is nearly
-// surely the right one.
-type slot[T any] struct {
-	hash uint64
-	node *node[T]
-}
+// chunkNodes makes chunks that the allocator takes as they are: smaller ones are
+// rounded up.
+const chunkNodes = 512
+
+// slot has a part of the hash beside the number of the node, which counts from 1,
+// so that a node is read only if it is nearly surely the right one. A slot is near
+// the place that the part of the hash says, so slots are in its order.
+type slot struct{ part, node uint32 }
 
 // node is one text. It stays where it is.
 type node[T any] struct {
@@ -41,10 +44,10 @@ type node[T any] struct {
 	value T
 }
 
+func hashText(text string) uint64 { return maphash.String(seed, text) }
+
 // get returns the node of a text, and whether it is new; nil if the table is full.
-func (t *table[T]) get(text string) (n *node[T], isNew bool) {
-	return t.find(maphash.String(seed, text), text)
-}
+func (t *table[T]) get(text string) (n *node[T], isNew bool) { return t.find(hashText(text), text) }
 
 // find is get for a text whose hash is known. Other hashes can be used as well if
 // the table has no others.
@@ -52,15 +55,14 @@ func (t *table[T]) find(hash uint64, text string) (n *node[T], isNew bool) {
 	if len(text) > maxText {
 		text = text[:maxText]
 	}
-	mask := uint64(len(t.slots) - 1)
 	if len(t.slots) > 0 {
-		for i := hash & mask; ; i = (i + 1) & mask {
-			s := &t.slots[i]
-			if s.node == nil {
-				break
+		part := uint32(hash >> 32)
+		for i := t.place(part); t.slots[i].node != 0; i = next(i, len(t.slots)) {
+			if t.slots[i].part != part {
+				continue
 			}
-			if s.hash == hash && s.node.name == text {
-				return s.node, false
+			if n := t.at(t.slots[i].node); n.hash == hash && n.name == text {
+				return n, false
 			}
 		}
 	}
@@ -68,6 +70,12 @@ func (t *table[T]) find(hash uint64, text string) (n *node[T], isNew bool) {
 		return nil, false
 	}
 	return t.insert(hash, text), true
+}
+
+// at returns the node of a number.
+func (t *table[T]) at(number uint32) *node[T] {
+	i := number - 1
+	return &t.chunks[i/chunkNodes][i%chunkNodes]
 }
 
 // rest returns the node of those that had no room and share something, whose hash
@@ -90,52 +98,55 @@ func (t *table[T]) rest(hash uint64) (n *node[T], isNew bool) {
 }
 
 func (t *table[T]) insert(hash uint64, text string) *node[T] {
-	if 4*(t.nodes+1) > 3*len(t.slots) {
-		t.grow()
+	if isFull(t.nodes, len(t.slots)) {
+		old := t.slots
+		t.slots = make([]slot, grown(len(old)))
+		for _, s := range old {
+			if s.node != 0 {
+				t.put(s)
+			}
+		}
 	}
-	mask := uint64(len(t.slots) - 1)
-	i := hash & mask
-	for t.slots[i].node != nil {
-		i = (i + 1) & mask
+	if t.nodes%chunkNodes == 0 {
+		t.chunks = append(t.chunks, make([]node[T], chunkNodes))
 	}
-	n := t.newNode()
-	n.name, n.hash = t.texts.keep(text), hash
-	t.slots[i] = slot[T]{hash: hash, node: n}
 	t.nodes++
+	number := uint32(t.nodes) //nolint:gosec // limits are far below
+	t.put(slot{part: uint32(hash >> 32), node: number})
+	n := t.at(number)
+	n.name, n.hash = t.texts.keep(text), hash
 	return n
 }
 
-func (t *table[T]) grow() {
-	old := t.slots
-	t.slots = make([]slot[T], max(64, 2*len(old)))
-	mask := uint64(len(t.slots) - 1)
-	for _, s := range old {
-		if s.node == nil {
-			continue
-		}
-		i := s.hash & mask
-		for t.slots[i].node != nil {
-			i = (i + 1) & mask
-		}
-		t.slots[i] = s
+// touch reads where a hash is looked for first, as that of a hashSet does.
+func (t *table[T]) touch(hash uint64) uint64 {
+	if len(t.slots) == 0 {
+		return 0
 	}
+	s := t.slots[t.place(uint32(hash>>32))]
+	if s.node == 0 {
+		return 0
+	}
+	return t.at(s.node).hash
 }
 
-// newNode takes a node of a slab, of which most tables need one.
-func (t *table[T]) newNode() *node[T] {
-	if len(t.slab) == 0 {
-		t.slab = make([]node[T], min(max(16, t.nodes/4), 1024))
+// place is where a slot with a part of a hash belongs.
+func (t *table[T]) place(part uint32) int { return placeOf(uint64(part)<<32, len(t.slots)) }
+
+// put puts a slot where there is room.
+func (t *table[T]) put(s slot) {
+	i := t.place(s.part)
+	for t.slots[i].node != 0 {
+		i = next(i, len(t.slots))
 	}
-	n := &t.slab[0]
-	t.slab = t.slab[1:]
-	return n
+	t.slots[i] = s
 }
 
-// all calls f for every node, in no order.
+// all calls f for every node, in the order in which they came.
 func (t *table[T]) all(f func(*node[T])) {
-	for i := range t.slots {
-		if n := t.slots[i].node; n != nil {
-			f(n)
+	for i, chunk := range t.chunks {
+		for j := range chunk[:min(chunkNodes, t.nodes-i*chunkNodes)] {
+			f(&chunk[j])
 		}
 	}
 }

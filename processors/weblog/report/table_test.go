@@ -27,7 +27,9 @@ func TestTable(t *testing.T) {
 		n.value++
 		want[text]++
 	}
+	last := ""
 	counts.all(func(n *node[int]) {
+		last = n.name
 		if n.value != want[n.name] {
 			t.Errorf("%s: %d, want %d", n.name, n.value, want[n.name])
 		}
@@ -35,6 +37,9 @@ func TestTable(t *testing.T) {
 	})
 	if len(want) > 0 {
 		t.Errorf("%d are missing", len(want))
+	}
+	if n := counts.at(1000); n.name != last {
+		t.Errorf("the last one is %s, want %s", last, n.name)
 	}
 	n, isNew := counts.rest(1)
 	if again, _ := counts.rest(1); !isNew || n.name != other || again != n {
@@ -56,7 +61,7 @@ func TestDistinct(t *testing.T) {
 		numbers[i] = random.Uint64()
 	}
 	numbers[0] = 0
-	exact := distinct{}
+	exact := newDistinct(0)
 	for range 2 {
 		for i, v := range numbers {
 			if isNew := exact.add(v); isNew != (exact.count() == uint64(i+1) && isNew) { //nolint:gosec // an index
@@ -68,14 +73,14 @@ func TestDistinct(t *testing.T) {
 		t.Errorf("%d of %d", exact.count(), len(numbers))
 	}
 	// What a sample keeps does not depend on the order.
-	forth, back := distinct{limit: 2000}, distinct{limit: 2000}
+	forth, back := newDistinct(2000), newDistinct(2000)
 	for i := range numbers {
 		forth.add(numbers[i])
 		back.add(numbers[len(numbers)-1-i])
 		back.add(numbers[len(numbers)-1-i])
 	}
-	if forth.count() != back.count() || forth.exact() || len(forth.slots) > 8192 {
-		t.Errorf("%d and %d, in %d places", forth.count(), back.count(), len(forth.slots))
+	if forth.count() != back.count() || forth.exact() || forth.set.n > 2000 {
+		t.Errorf("%d and %d, of %d numbers", forth.count(), back.count(), forth.set.n)
 	}
 	if n := forth.count(); n < 45_000 || n > 55_000 {
 		t.Errorf("%d is a bad estimate of %d", n, len(numbers))
@@ -85,20 +90,20 @@ func TestDistinct(t *testing.T) {
 // TestPeople counts as a map does.
 func TestPeople(t *testing.T) {
 	t.Parallel()
-	p := people{limit: 5000}
+	p := newPeople(5000)
 	want := make(map[uint64]uint64)
 	for i := range uint64(20_000) {
 		key := mix(i%3000, 1)
-		state, isNew := p.get(key)
+		entry, isNew := p.get(key)
 		if _, known := want[key]; known == isNew {
 			t.Fatalf("%d: new %v, known %v", i, isNew, known)
 		}
-		*state += i
+		setState(entry, stateOf(entry)+i)
 		want[key] += i
 	}
 	for key, n := range want {
-		if state, _ := p.get(key); *state != n {
-			t.Errorf("%d, want %d", *state, n)
+		if entry, _ := p.get(key); stateOf(entry) != n {
+			t.Errorf("%d, want %d", stateOf(entry), n)
 		}
 	}
 	if p.count() != 3000 || p.full {

@@ -5,11 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// visit is what a request tells about visitors. The nodes are of the worker that
-// counted it.
+// visit is what a request tells about visitors.
 type visit struct {
 	// visitor is the pipeline's hash of the site, the client and its agent, person
-	// one of client and agent.
+	// one of client and agent. Both are the same in every run.
 	visitor, person uint64
 	time            int64
 	site            uint64 // its hash
@@ -21,8 +20,8 @@ type visit struct {
 	agent           *node[agent]
 	page            *node[page]
 	target          *target
-	referrer        *node[referrer]
-	also            [2]*node[tally] // the keywords and the user, which are rare
+	referringHost   *node[tally]
+	keywords, user  *node[tally] // which are rare
 }
 
 // visits counts who visited, in the order of the log: visitors of days and hours,
@@ -56,9 +55,7 @@ func (v *visits) take(b *block, done func(*block)) {
 		// Workers begin with different shards, so that they seldom meet.
 		i := (at + b.number) % shards
 		v.order[i].take(b, func(b *block) {
-			for j := range b.visits[i] {
-				v.shards[i].add(&b.visits[i][j])
-			}
+			v.shards[i].addAll(b.visits[i])
 			done(b)
 		})
 	}
@@ -95,6 +92,7 @@ type shard struct {
 	site     uint64
 	hosts    []uint64
 	sessions *sessions
+	touched  uint64 // without a meaning
 
 	// The sums of all shards.
 	visitorCount, daily, dailyWithout4xx uint64
@@ -104,7 +102,8 @@ type shard struct {
 func (s *shard) init(o *Options) {
 	s.days, s.hours, s.day = make(map[int32]uint64), make(map[int32]uint64), noHour
 	limit := max(1, o.MaxVisitors/shards)
-	s.visitors.limit, s.people.limit, s.pairs.limit = limit, limit, 2*limit
+	s.people = newPeople(limit)
+	s.visitors, s.pairs = newDistinct(limit), newDistinct(2*limit)
 	s.sessions = newSessions(o)
 }
 
@@ -129,8 +128,23 @@ func (s *shard) merge(o *shard) {
 	s.sessions.merge(o.sessions)
 }
 
-func (s *shard) add(v *visit) {
-	s.sessions.add(v)
+// addAll adds visits in their order. Before that it reads where all of them are
+// looked for.
+func (s *shard) addAll(visits []visit) {
+	for i := range visits {
+		v := &visits[i]
+		person := s.personOf(v)
+		s.touched += s.people.set.touch(person) + s.visitors.set.touch(v.visitor) + s.pairs.set.touch(mix(person, v.targetHash)) +
+			s.sessions.touch(v.visitor)
+	}
+	for i := range visits {
+		s.sessions.add(&visits[i])
+		s.add(&visits[i])
+	}
+}
+
+// personOf is the hash of the person of the day of a visit. It sets day.
+func (s *shard) personOf(v *visit) uint64 {
 	day := int32(noHour)
 	if v.hour >= 0 {
 		day = v.hour / 24
@@ -138,12 +152,23 @@ func (s *shard) add(v *visit) {
 	if day != s.day {
 		s.day, s.dayHash = day, mix(0x5eed, uint64(uint32(day))) //nolint:gosec // the same bits
 	}
-	key := mix(v.person, s.dayHash)
-	state, isNew := s.people.get(key)
-	if state == nil {
+	return mix(v.person, s.dayHash)
+}
+
+func (s *shard) add(v *visit) {
+	key := s.personOf(v)
+	entry, isNew := s.people.get(key)
+	if entry == nil {
 		s.visitors.add(v.visitor)
 		return
 	}
+	state := stateOf(entry)
+	s.count(v, key, &state, isNew)
+	setState(entry, state)
+}
+
+// count counts a visit of a person of a day, whose state it changes.
+func (s *shard) count(v *visit, key uint64, state *uint64, isNew bool) {
 	if s.site == 0 {
 		s.site = v.site
 	}
@@ -151,7 +176,7 @@ func (s *shard) add(v *visit) {
 		s.visitors.add(v.visitor)
 	}
 	if isNew {
-		s.days[day]++
+		s.days[s.day]++
 		// Other shards count the same addresses and agents.
 		atomic.AddUint64(&v.client.value.visitors, 1)
 		atomic.AddUint64(&v.agent.value.visitors, 1)
@@ -170,17 +195,17 @@ func (s *shard) add(v *visit) {
 	}
 	if v.status == http.StatusNotFound {
 		if s.pair(key, ^v.targetHash) {
-			atomic.AddUint64(&v.target.notFound.visitors, 1)
+			atomic.AddUint64(&v.target.rare.notFound.visitors, 1)
 		}
 	} else if s.pair(key, v.targetHash) {
 		atomic.AddUint64(&v.target.visitors, 1)
 	}
-	if v.referrer != nil {
-		if host := v.referrer.value.host; s.saw(state, key, s.hostBit(host.hash), host.hash) {
+	if host := v.referringHost; host != nil {
+		if s.saw(state, key, s.hostBit(host.hash), host.hash) {
 			atomic.AddUint64(&host.value.visitors, 1)
 		}
 	}
-	for _, n := range v.also {
+	for _, n := range [...]*node[tally]{v.keywords, v.user} {
 		if n != nil && s.pair(key, n.hash) {
 			atomic.AddUint64(&n.value.visitors, 1)
 		}
@@ -244,67 +269,3 @@ var statusBits = func() (bits [maxStatus + 1]uint64) {
 
 // statusBit returns the bit of a status, 0 for those that are rare.
 func statusBit(status uint16) uint64 { return statusBits[status] }
-
-// people are the visitors of all days.
-type people struct {
-	slots []person
-	n     int
-	limit int
-	full  bool
-}
-
-type person struct{ key, state uint64 }
-
-// get returns the state of a key, which is not zero, and whether it is new; nil if
-// there is no room.
-func (p *people) get(key uint64) (*uint64, bool) {
-	mask := uint64(len(p.slots) - 1)
-	i := key & mask
-	if len(p.slots) > 0 {
-		for ; p.slots[i].key != 0; i = (i + 1) & mask {
-			if p.slots[i].key == key {
-				return &p.slots[i].state, false
-			}
-		}
-	}
-	if 4*(p.n+1) > 3*len(p.slots) {
-		if p.n >= p.limit {
-			p.full = true
-			return nil, false
-		}
-		p.grow()
-		return p.get(key)
-	}
-	p.slots[i].key = key
-	p.n++
-	return &p.slots[i].state, true
-}
-
-func (p *people) grow() {
-	old := p.slots
-	p.slots = make([]person, max(64, 2*len(old)))
-	mask := uint64(len(p.slots) - 1)
-	for _, o := range old {
-		if o.key == 0 {
-			continue
-		}
-		i := o.key & mask
-		for p.slots[i].key != 0 {
-			i = (i + 1) & mask
-		}
-		p.slots[i] = o
-	}
-}
-
-// withoutClientErrors counts those who got something else than a 4xx.
-func (p *people) withoutClientErrors() uint64 {
-	n := uint64(0)
-	for i := range p.slots {
-		if p.slots[i].state&notClientError != 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func (p *people) count() uint64 { return uint64(p.n) } //nolint:gosec // a length
