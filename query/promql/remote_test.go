@@ -16,6 +16,7 @@ import (
 	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/goshawk-observability/goshawk/ingest/remotewrite"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
@@ -105,12 +106,15 @@ const shift = 10_000 * 24 * time.Hour / time.Millisecond
 type remote struct {
 	*fixture
 	tenant string
+	// answers are of the selections since the last write: promqltest evaluates each
+	// query a dozen times, at other times but over the same data.
+	answers map[string]*answered
 }
 
 var tenants atomic.Int64
 
 func (f *fixture) remote() *remote {
-	return &remote{fixture: f, tenant: fmt.Sprintf("tenant-%d", tenants.Add(1))}
+	return &remote{fixture: f, tenant: fmt.Sprintf("tenant-%d", tenants.Add(1)), answers: map[string]*answered{}}
 }
 
 var _ storage.Storage = (*remote)(nil)
@@ -127,6 +131,7 @@ func (r *remote) StartTime() (int64, error)                               { retu
 // Close empties the tables: queries are the slower the more parts there are, and
 // a script begins anew hundreds of times.
 func (r *remote) Close() error {
+	clear(r.answers)
 	for _, table := range []string{tables.Samples, tables.Series, tables.Histograms, tables.ExponentialHistograms, tables.Exemplars} {
 		if err := r.conn.Exec(context.Background(), "TRUNCATE TABLE "+r.store.table(table)); err != nil {
 			return err
@@ -137,7 +142,7 @@ func (r *remote) Close() error {
 
 func (r *remote) Querier(mint, maxt int64) (storage.Querier, error) {
 	q, err := r.store.Querier(mint+int64(shift), maxt+int64(shift))
-	return &shiftedQuerier{q, r.tenant}, err
+	return &shiftedQuerier{Querier: q, remote: r, asked: fmt.Sprint(mint, maxt)}, err
 }
 
 // appender gathers a request of remote-write 2.0.
@@ -187,6 +192,7 @@ func (a *appender) Commit() error {
 	if len(a.request.Timeseries) == 0 {
 		return nil
 	}
+	clear(a.remote.answers)
 	a.request.Symbols = a.symbols.Symbols()
 	body, err := a.request.Marshal()
 	if err != nil {
@@ -212,22 +218,62 @@ func (a *appender) Commit() error {
 // shiftedQuerier takes back what a remote adds to times.
 type shiftedQuerier struct {
 	storage.Querier
-	tenant string
+	remote *remote
+	asked  string // the range of time
 }
 
 func (q *shiftedQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.SeriesSet {
+	key := fmt.Sprint(q.asked, sorted, matchers)
 	if hints != nil {
+		key += fmt.Sprintf("%+v", *hints)
 		moved := *hints
 		moved.Start += int64(shift)
 		moved.End += int64(shift)
 		hints = &moved
 	}
-	return &shiftedSet{q.Querier.Select(WithTenant(ctx, q.tenant), sorted, hints, matchers...)}
+	answer := q.remote.answers[key]
+	if answer == nil {
+		answer = drained(q.Querier.Select(WithTenant(ctx, q.remote.tenant), sorted, hints, matchers...))
+		q.remote.answers[key] = answer
+	}
+	return &shiftedSet{answered: answer}
 }
 
-type shiftedSet struct{ storage.SeriesSet }
+// answered is a selection whose samples are held.
+type answered struct {
+	series []storage.Series
+	err    error
+}
 
-func (s *shiftedSet) At() storage.Series { return &shiftedSeries{s.SeriesSet.At()} }
+func drained(set storage.SeriesSet) *answered {
+	a := &answered{}
+	for a.err == nil && set.Next() {
+		one := set.At()
+		it := one.Iterator(nil)
+		for it.Next() != chunkenc.ValNone { // samples may be read as late as this
+		}
+		a.series, a.err = append(a.series, one), it.Err()
+	}
+	if a.err == nil {
+		a.err = set.Err()
+	}
+	return a
+}
+
+type shiftedSet struct {
+	*answered
+	next int
+}
+
+func (s *shiftedSet) Next() bool {
+	s.next++
+	return s.err == nil && s.next <= len(s.series)
+}
+
+func (s *shiftedSet) Err() error                        { return s.err }
+func (s *shiftedSet) Warnings() annotations.Annotations { return nil }
+
+func (s *shiftedSet) At() storage.Series { return &shiftedSeries{s.series[s.next-1]} }
 
 type shiftedSeries struct{ storage.Series }
 

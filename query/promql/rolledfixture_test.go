@@ -27,6 +27,8 @@ type rolledFixture struct {
 	// off and on are a storage without rollups and one with them.
 	off, on *Store
 	rng     *rand.Rand
+	// fromSamples are the answers of off since samples were added.
+	fromSamples map[rolledQuery]*promql.Result
 }
 
 const hour = int64(3_600_000)
@@ -34,7 +36,7 @@ const hour = int64(3_600_000)
 func newRolledFixture(t *testing.T, seed uint64) *rolledFixture {
 	f := newFixture(t, func(c *Config) { c.SeriesCache = 0 })
 	f.store.perRow = 1
-	r := &rolledFixture{fixture: f, remote: f.remote(), on: f.store, rng: rand.New(rand.NewPCG(seed, 1))}
+	r := &rolledFixture{fixture: f, remote: f.remote(), on: f.store, rng: rand.New(rand.NewPCG(seed, 1)), fromSamples: map[rolledQuery]*promql.Result{}}
 	without := f.store.cfg
 	without.Rollups = false
 	r.off = NewStore(without, f.columns, f.engine.Database)
@@ -52,6 +54,7 @@ func (f *rolledFixture) newJob(conn driver.Conn) *rollup.Job {
 // add stores samples of a series.
 func (f *rolledFixture) add(t *testing.T, name string, n int, times []int64, values []float64) {
 	t.Helper()
+	clear(f.fromSamples)
 	a := f.AppenderV2(context.Background())
 	l := labels.FromStrings("__name__", name, "instance", fmt.Sprint(n), "job", fmt.Sprint(n%3))
 	for i, at := range times {
@@ -69,7 +72,7 @@ func (f *rolledFixture) add(t *testing.T, name string, n int, times []int64, val
 func (f *rolledFixture) generate(t *testing.T, days int64) {
 	t.Helper()
 	rng := f.rng
-	for n := range 24 {
+	for n := range 16 {
 		var times []int64
 		var values []float64
 		value := float64(rng.IntN(1000))
@@ -201,6 +204,17 @@ func near(t *testing.T, q rolledQuery, want, got *promql.Result) {
 	}
 }
 
+// near asks a query of both.
+func (f *rolledFixture) near(t *testing.T, q rolledQuery) {
+	t.Helper()
+	want := f.fromSamples[q]
+	if want == nil {
+		want = f.answer(t, f.off, q)
+		f.fromSamples[q] = want
+	}
+	near(t, q, want, f.answer(t, f.on, q))
+}
+
 func (f *rolledFixture) used(resolution string) float64 {
 	return testutil.ToFloat64(f.on.rolled.WithLabelValues(resolution))
 }
@@ -222,7 +236,7 @@ func (f *rolledFixture) compare(t *testing.T, want expected) {
 		for _, r := range tables.Resolutions() {
 			before[r.Name] = f.used(r.Name)
 		}
-		near(t, q, f.answer(t, f.off, q), f.answer(t, f.on, q))
+		f.near(t, q)
 		for _, r := range tables.Resolutions() {
 			if used := f.used(r.Name) > before[r.Name]; want != either && used != (want == some && r.Name == q.resolution) {
 				t.Errorf("%s step %d: rollups of %s used: %v", q.text, q.step, r.Name, used)

@@ -72,55 +72,45 @@ func wantLatency(row stored, name string, b *telemetry.Batch, l *telemetry.Laten
 	row[name+"_sum_ns"], row[name+".bucket"], row[name+".count"] = l.Sum, indexes, counts
 }
 
-func TestCountsRoundTrip(t *testing.T) {
-	s := newStore(t)
-	sink := s.sink()
-	from, kinds := int64(0), []string{"unspecified", "internal", "server", "client", "producer", "consumer"}
-	rapid.Check(t, func(t *rapid.T) {
-		from += 10
-		var b telemetry.Batch
-		g := gen{t, &b}
-		g.spans(from)
-		if err := sink.Write(context.Background(), &b); err != nil {
-			t.Fatal(err)
-		}
-		row := func(tenant string, nanoseconds int64, more stored) stored {
-			more["tenant"], more["time"] = tenant, time.Unix(nanoseconds/1e9, 0).UTC()
-			more["retention_days"], more["kafka_partition"], more["kafka_offset"] = DefaultConfig().Retention.Spans, uint32(b.Partition), uint64(b.From)
-			return more
-		}
-		var edges, operations, offsets []stored
-		for i := range b.Edges {
-			e := &b.Edges[i]
-			want := row(e.Tenant, e.Time, stored{
-				"caller": e.Caller, "callee": e.Callee, "operation": e.Operation, "kind": e.Kind.String(), "calls": e.Calls, "errors": e.Errors,
-				"slow_trace_id": string(e.SlowTrace[:]), "slow_ns": e.SlowNanoseconds, "error_trace_id": string(e.ErrorTrace[:]),
-			})
-			wantLatency(want, "client", &b, &e.Client)
-			wantLatency(want, "server", &b, &e.Server)
-			wantLatency(want, "network", &b, &e.Network)
-			edges = append(edges, want)
-		}
-		for i := range b.Operations {
-			o := &b.Operations[i]
-			want := row(o.Tenant, o.Time, stored{
-				"service": o.Service, "version": o.Version, "operation": o.Name, "kind": kinds[o.Kind], "calls": o.Calls, "errors": o.Errors,
-				"satisfied": o.Satisfied, "tolerating": o.Tolerating,
-				"slow_trace_id": string(o.SlowTrace[:]), "slow_ns": o.SlowNanoseconds, "error_trace_id": string(o.ErrorTrace[:]),
-			})
-			wantLatency(want, "duration", &b, &o.Duration)
-			operations = append(operations, want)
-		}
-		for i := range b.ClockOffsets {
-			c := &b.ClockOffsets[i]
-			offsets = append(offsets, row(c.Tenant, c.Time, stored{
-				"caller_host": c.Caller, "callee_host": c.Callee, "calls": c.Calls, "lower_ns": c.Lower, "upper_ns": c.Upper,
-			}))
-		}
-		check(t, "edges", s.read(t, tables.Edges, &b, "slow_trace_id"), edges)
-		check(t, "operations", s.read(t, tables.Operations, &b, "slow_trace_id"), operations)
-		check(t, "clock offsets", s.read(t, tables.ClockOffsets, &b, "calls"), offsets)
-	})
+// checkCounts reads what is counted by the minute with a block.
+func checkCounts(t *rapid.T, s *store, b *telemetry.Batch) {
+	kinds := []string{"unspecified", "internal", "server", "client", "producer", "consumer"}
+	row := func(tenant string, nanoseconds int64, more stored) stored {
+		more["tenant"], more["time"] = tenant, time.Unix(nanoseconds/1e9, 0).UTC()
+		more["retention_days"], more["kafka_partition"], more["kafka_offset"] = DefaultConfig().Retention.Spans, uint32(b.Partition), uint64(b.From)
+		return more
+	}
+	var edges, operations, offsets []stored
+	for i := range b.Edges {
+		e := &b.Edges[i]
+		want := row(e.Tenant, e.Time, stored{
+			"caller": e.Caller, "callee": e.Callee, "operation": e.Operation, "kind": e.Kind.String(), "calls": e.Calls, "errors": e.Errors,
+			"slow_trace_id": string(e.SlowTrace[:]), "slow_ns": e.SlowNanoseconds, "error_trace_id": string(e.ErrorTrace[:]),
+		})
+		wantLatency(want, "client", b, &e.Client)
+		wantLatency(want, "server", b, &e.Server)
+		wantLatency(want, "network", b, &e.Network)
+		edges = append(edges, want)
+	}
+	for i := range b.Operations {
+		o := &b.Operations[i]
+		want := row(o.Tenant, o.Time, stored{
+			"service": o.Service, "version": o.Version, "operation": o.Name, "kind": kinds[o.Kind], "calls": o.Calls, "errors": o.Errors,
+			"satisfied": o.Satisfied, "tolerating": o.Tolerating,
+			"slow_trace_id": string(o.SlowTrace[:]), "slow_ns": o.SlowNanoseconds, "error_trace_id": string(o.ErrorTrace[:]),
+		})
+		wantLatency(want, "duration", b, &o.Duration)
+		operations = append(operations, want)
+	}
+	for i := range b.ClockOffsets {
+		c := &b.ClockOffsets[i]
+		offsets = append(offsets, row(c.Tenant, c.Time, stored{
+			"caller_host": c.Caller, "callee_host": c.Callee, "calls": c.Calls, "lower_ns": c.Lower, "upper_ns": c.Upper,
+		}))
+	}
+	check(t, "edges", s.read(t, tables.Edges, b, "slow_trace_id"), edges)
+	check(t, "operations", s.read(t, tables.Operations, b, "slow_trace_id"), operations)
+	check(t, "clock offsets", s.read(t, tables.ClockOffsets, b, "calls"), offsets)
 }
 
 // TestCountsOfSilence writes a block whose only record says that nothing came:

@@ -208,6 +208,8 @@ func TestRoundTrip(t *testing.T) {
 			want = append(want, wantSpan(&b, &b.Spans[i], days))
 		}
 		check(t, "spans", s.read(t, tables.Spans, &b, "span_id"), want, "resource", "scope")
+		checkTraces(t, s, &b)
+		checkCounts(t, s, &b)
 	}))
 
 	t.Run("metrics", rapid.MakeCheck(func(t *rapid.T) {
@@ -392,41 +394,83 @@ func checkSeries(t *rapid.T, s *store, b *telemetry.Batch, rows []stored, n int,
 	if len(rows) != n {
 		t.Fatalf("%d rows, want %d", len(rows), n)
 	}
+	if n == 0 {
+		return
+	}
+	series := readSeries(t, s, rows)
 	for i, row := range rows {
 		p := point(i)
 		m := &b.Metrics[p.Metric]
-		var attributes, resource, metadata map[string]string
-		var kind, temporality, unit, description, scope string
-		var monotonic bool
-		err := s.conn.QueryRow(context.Background(), fmt.Sprintf(
-			`SELECT attributes, resource_attributes, metadata, toString(kind), toString(temporality), monotonic, unit, description, scope_name
-			FROM %s FINAL WHERE fingerprint = %d AND day = toDate('%s')`,
-			s.dialect.Table(tables.Series), row["fingerprint"], at(p.Time).Format(time.DateOnly)),
-		).Scan(&attributes, &resource, &metadata, &kind, &temporality, &monotonic, &unit, &description, &scope)
-		if err != nil {
-			t.Fatalf("looking for the series of %v: %v", row, err)
+		// There is a row for each kind of metric that the series has.
+		found := series[seriesOf{row["fingerprint"].(uint64), at(p.Time).Truncate(24 * time.Hour)}]
+		if len(found) == 0 {
+			t.Fatalf("nothing describes the series of %v", row)
 		}
-		wantResource := documentMap(b, b.Resources[m.Resource].Attrs)
-		alike(wantResource, resource)
-		got := []any{attributes, resource, scope}
-		want := []any{texts2map(b, p.Attrs, nil), wantResource, b.Scopes[m.Scope].Name}
-		// The same series may have been described in two ways within the block;
-		// one of them stays. Its labels are the same.
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Fatalf("series of row %d (-want +got):\n%s", i, diff)
-		}
-		if !described(b, row["fingerprint"].(uint64), kind, temporality, monotonic, unit, description, metadata) {
-			t.Fatalf("series of row %d: nobody described it as %s %s %v %q %q %v", i, kind, temporality, monotonic, unit, description, metadata)
+		for _, d := range found {
+			wantResource := documentMap(b, b.Resources[m.Resource].Attrs)
+			alike(wantResource, d.resource)
+			got := []any{d.attributes, d.resource, d.scope}
+			want := []any{texts2map(b, p.Attrs, nil), wantResource, b.Scopes[m.Scope].Name}
+			// The same series may have been described in two ways within the block;
+			// one of them stays. Its labels are the same.
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("series of row %d (-want +got):\n%s", i, diff)
+			}
+			if !described(b, &d) {
+				t.Fatalf("series of row %d: nobody described it as %+v", i, d)
+			}
 		}
 	}
 }
 
-func described(b *telemetry.Batch, _ uint64, kind, temporality string, monotonic bool, unit, description string, metadata map[string]string) bool {
+// seriesOf is what rows find their series by.
+type seriesOf struct {
+	fingerprint uint64
+	day         time.Time
+}
+
+// description is a row of the table series.
+type description struct {
+	attributes, resource, metadata              map[string]string
+	kind, temporality, unit, description, scope string
+	monotonic                                   bool
+}
+
+// readSeries returns the series of the fingerprints of rows.
+func readSeries(t *rapid.T, s *store, rows []stored) map[seriesOf][]description {
+	var fingerprints []string
+	for _, row := range rows {
+		fingerprints = append(fingerprints, fmt.Sprint(row["fingerprint"]))
+	}
+	found, err := s.conn.Query(context.Background(), fmt.Sprintf(
+		`SELECT fingerprint, day, attributes, resource_attributes, metadata, toString(kind), toString(temporality), monotonic, unit, description, scope_name
+		FROM %s FINAL WHERE fingerprint IN (%s)`, s.dialect.Table(tables.Series), strings.Join(fingerprints, ", ")))
+	if err != nil {
+		t.Fatalf("reading series: %v", err)
+	}
+	defer found.Close()
+	all := map[seriesOf][]description{}
+	for found.Next() {
+		var key seriesOf
+		var d description
+		if err := found.Scan(&key.fingerprint, &key.day, &d.attributes, &d.resource, &d.metadata, &d.kind, &d.temporality, &d.monotonic, &d.unit, &d.description, &d.scope); err != nil {
+			t.Fatalf("reading series: %v", err)
+		}
+		key.day = key.day.UTC()
+		all[key] = append(all[key], d)
+	}
+	if err := found.Err(); err != nil {
+		t.Fatalf("reading series: %v", err)
+	}
+	return all
+}
+
+func described(b *telemetry.Batch, d *description) bool {
 	for i := range b.Metrics {
 		m := &b.Metrics[i]
-		if kind == []string{"empty", "gauge", "sum", "histogram", "exponential_histogram", "summary"}[m.Kind] &&
-			temporality == []string{"unspecified", "delta", "cumulative"}[m.Temporality] &&
-			monotonic == m.Monotonic && unit == m.Unit && description == m.Description && cmp.Equal(metadata, texts2map(b, m.Metadata, nil)) {
+		if d.kind == []string{"empty", "gauge", "sum", "histogram", "exponential_histogram", "summary"}[m.Kind] &&
+			d.temporality == []string{"unspecified", "delta", "cumulative"}[m.Temporality] &&
+			d.monotonic == m.Monotonic && d.unit == m.Unit && d.description == m.Description && cmp.Equal(d.metadata, texts2map(b, m.Metadata, nil)) {
 			return true
 		}
 	}

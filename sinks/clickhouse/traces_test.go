@@ -40,40 +40,29 @@ func (g *gen) traces() {
 	}
 }
 
-func TestTracesRoundTrip(t *testing.T) {
-	s := newStore(t)
-	sink := s.sink()
-	from := int64(0)
-	rapid.Check(t, func(t *rapid.T) {
-		from += 10
-		var b telemetry.Batch
-		g := gen{t, &b}
-		g.spans(from)
-		if err := sink.Write(context.Background(), &b); err != nil {
-			t.Fatal(err)
+// checkTraces reads the traces of a block.
+func checkTraces(t *rapid.T, s *store, b *telemetry.Batch) {
+	var want []stored
+	for i := range b.Traces {
+		row := &b.Traces[i]
+		ids, services, names, shares := []string{}, []string{}, []string{}, []int64{}
+		for _, on := range b.TracePath[row.Path.Start:row.Path.End] {
+			ids, services = append(ids, string(on.ID[:])), append(services, on.Service)
+			names, shares = append(names, on.Name), append(shares, on.Share)
 		}
-		var want []stored
-		for i := range b.Traces {
-			row := &b.Traces[i]
-			ids, services, names, shares := []string{}, []string{}, []string{}, []int64{}
-			for _, on := range b.TracePath[row.Path.Start:row.Path.End] {
-				ids, services = append(ids, string(on.ID[:])), append(services, on.Service)
-				names, shares = append(names, on.Name), append(shares, on.Share)
-			}
-			want = append(want, stored{
-				"tenant": row.Tenant, "trace_id": string(row.TraceID[:]), "time": at(row.Start), "end_time": at(row.End), "duration_ns": row.End - row.Start,
-				"root_span_id": string(row.RootID[:]), "root_service": row.RootService, "root_name": row.RootName,
-				"root_kind": []string{"unspecified", "internal", "server", "client", "producer", "consumer"}[row.RootKind],
-				"spans":     row.Spans, "errors": row.Errors, "operations": row.Operations, "orphans": row.Orphans, "depth": row.Depth,
-				"services":      append([]string{}, b.TraceServices[row.Services.Start:row.Services.End]...),
-				"error_service": row.ErrorService, "error_name": row.ErrorName,
-				"critical_path.span_id": ids, "critical_path.service": services, "critical_path.name": names, "critical_path.share_ns": shares,
-				"closed": row.Closed.String(), "oversized": row.Oversized, "cyclic": row.Cyclic,
-				"sampling_probability": math.Float64bits(1), "retention_days": DefaultConfig().Retention.Spans, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),
-			})
-		}
-		check(t, "traces", s.read(t, tables.Traces, &b, "root_span_id"), want)
-	})
+		want = append(want, stored{
+			"tenant": row.Tenant, "trace_id": string(row.TraceID[:]), "time": at(row.Start), "end_time": at(row.End), "duration_ns": row.End - row.Start,
+			"root_span_id": string(row.RootID[:]), "root_service": row.RootService, "root_name": row.RootName,
+			"root_kind": []string{"unspecified", "internal", "server", "client", "producer", "consumer"}[row.RootKind],
+			"spans":     row.Spans, "errors": row.Errors, "operations": row.Operations, "orphans": row.Orphans, "depth": row.Depth,
+			"services":      append([]string{}, b.TraceServices[row.Services.Start:row.Services.End]...),
+			"error_service": row.ErrorService, "error_name": row.ErrorName,
+			"critical_path.span_id": ids, "critical_path.service": services, "critical_path.name": names, "critical_path.share_ns": shares,
+			"closed": row.Closed.String(), "oversized": row.Oversized, "cyclic": row.Cyclic,
+			"sampling_probability": math.Float64bits(1), "retention_days": DefaultConfig().Retention.Spans, "kafka_partition": uint32(b.Partition), "kafka_offset": uint64(b.From),
+		})
+	}
+	check(t, "traces", s.read(t, tables.Traces, b, "root_span_id"), want)
 }
 
 // TestWholeTraces asks for whole traces whose rows are of several blocks.

@@ -29,7 +29,7 @@ func keeping() Config {
 // tables keep the tokens, as after a kill between token and rows.
 func (s *store) lose(t *testing.T) (lost []string) {
 	t.Helper()
-	for _, table := range tables.All() {
+	for _, table := range s.filled(t) {
 		name, partition := s.dialect.Table(table.Name), "toString("+table.PartitionBy+")"
 		p := s.text(t, fmt.Sprintf("SELECT %s AS p FROM %s GROUP BY p ORDER BY p LIMIT 1", partition, name))
 		if p != "" {

@@ -41,13 +41,14 @@ type fixture struct {
 	next    [2]uint64 // offset of the next block of each partition
 	ids     uint64    // of spans
 	hours   float64   // after the end of today
+	blocks  int       // that store makes of a partition
 }
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	e := enginetest.Start(t)
 	f := &fixture{
-		Engine: e, conn: clickhousetest.Open(t, e), columns: clickhousetest.OpenColumns(t, e), dialect: tables.Dialect{Database: e.Database}, hours: 7,
+		Engine: e, conn: clickhousetest.Open(t, e), columns: clickhousetest.OpenColumns(t, e), dialect: tables.Dialect{Database: e.Database}, hours: 7, blocks: 4,
 	}
 	m, err := migrations.New(f.conn, f.dialect)
 	if err != nil {
@@ -60,6 +61,17 @@ func newFixture(t testing.TB) *fixture {
 	cfg.Enabled = true
 	f.job = f.newJob(cfg)
 	return f
+}
+
+// empty takes all rows away.
+func (f *fixture) empty(t testing.TB) {
+	t.Helper()
+	for _, table := range []string{tables.Spans, tables.Traces, tables.Ledger, tables.Sampling, tables.SamplingBlocks, tables.SamplingTraces} {
+		if err := f.conn.Exec(context.Background(), "TRUNCATE TABLE "+f.dialect.Table(table)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.next, f.ids = [2]uint64{}, 0
 }
 
 func (f *fixture) newJob(cfg Config) *Job {
@@ -134,7 +146,7 @@ func (f *fixture) store(t testing.TB, tenant string, traces []*trace) {
 		parts[tr.id[0]%2] = append(parts[tr.id[0]%2], tr)
 	}
 	for partition, part := range parts {
-		for block := range slices.Chunk(part, len(part)/4+1) {
+		for block := range slices.Chunk(part, len(part)/f.blocks+1) {
 			f.block(t, tenant, uint32(partition), block)
 		}
 	}

@@ -278,13 +278,9 @@ var errKilled = errors.New("killed")
 func TestKilled(t *testing.T) {
 	reached := map[string]int{}
 	f := newFixture(t)
+	f.blocks = 2
 	for kill := 1; ; kill++ {
-		for _, table := range []string{tables.Spans, tables.Traces, tables.Ledger, tables.Sampling, tables.SamplingBlocks, tables.SamplingTraces} {
-			if err := f.conn.Exec(context.Background(), "TRUNCATE TABLE "+f.dialect.Table(table)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		f.next, f.ids = [2]uint64{}, 0
+		f.empty(t)
 		all := f.generate(rand.New(rand.NewPCG(9, uint64(kill))), today, 150)
 		f.store(t, "a", all)
 		f.store(t, "b", all)
@@ -346,9 +342,11 @@ func (f *fixture) begun(t *testing.T, tenant string) bool {
 // TestTwoJobs has another job thin the same day while one is about to begin, or
 // deletes. Both delete by the same plan.
 func TestTwoJobs(t *testing.T) {
+	f := newFixture(t)
 	for _, at := range []string{"decide", "account", "begin", "delete", "deleting", "finish"} {
 		t.Run(at, func(t *testing.T) {
-			f := newFixture(t)
+			f.empty(t)
+			f.job = f.newJob(f.job.cfg)
 			all := f.generate(rand.New(rand.NewPCG(11, 12)), today, 1000)
 			f.store(t, "a", all)
 			f.follow(t)

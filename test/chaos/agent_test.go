@@ -14,6 +14,7 @@ import (
 // TestFreshMachine starts everything without any configuration of what to
 // collect, and asks how this machine is. The agent is killed on the way.
 func TestFreshMachine(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true, Agent: true})
 	// In LIKE the underscore stands for any one character, the dots of OpenTelemetry's names, too.
 	present := func(since time.Time) {
@@ -35,6 +36,7 @@ func TestFreshMachine(t *testing.T) {
 
 // TestUpInputs has the agent of `goshawk up` read a file and receive syslog.
 func TestUpInputs(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "app.log")
 	if err := os.WriteFile(file, []byte("a line of a file\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -26,6 +26,7 @@ const patience = 3 * time.Minute
 // TestKill kills the gateway, a worker process, the broker and the engine at
 // random moments while senders of all signals go on.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	kills := 60
 	if text := os.Getenv(killsEnv); text != "" {
 		n, err := strconv.Atoi(text)

@@ -15,6 +15,7 @@ import (
 // while the agent that reads it is killed, and the broker: every line is stored
 // once.
 func TestFiles(t *testing.T) {
+	t.Parallel()
 	const agentKills, brokerKills = 15, 2
 	dir := t.TempDir()
 	path := filepath.Join(dir, "app.log")

@@ -17,6 +17,7 @@ import (
 // TestKillOnKafka is TestKill with a real Apache Kafka as the broker, which is
 // killed and started again like everything else.
 func TestKillOnKafka(t *testing.T) {
+	t.Parallel()
 	broker := kafkatest.New(t)
 	c := cluster.Start(t, cluster.Options{Kafka: broker.Address()})
 	seed := uint64(time.Now().UnixNano())
@@ -43,6 +44,7 @@ func TestKillOnKafka(t *testing.T) {
 // TestPoison writes to the topics, past the gateway, what no worker can decode:
 // it ends in dead_letters with its reason, and everything else goes on.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	poison := map[string][]byte{
 		"truncated":       {0x0a, 0x7f, 0x01},

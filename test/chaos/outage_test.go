@@ -34,6 +34,7 @@ func outage(t *testing.T) time.Duration {
 // TestEngineOutage takes ClickHouse away under load: Kafka holds what arrives,
 // and it is all there afterwards.
 func TestEngineOutage(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	underLoad(t, c, func() {
 		time.Sleep(2 * time.Second)
@@ -50,6 +51,7 @@ func TestEngineOutage(t *testing.T) {
 // TestBrokerOutage takes the broker away under load: clients are told to come
 // back (the senders check for Retry-After), and nothing is lost.
 func TestBrokerOutage(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{})
 	l := underLoad(t, c, func() {
 		time.Sleep(2 * time.Second)
@@ -80,8 +82,10 @@ func TestBrokerOutage(t *testing.T) {
 // less room than both keep free: they refuse, and go on by themselves when
 // there is room again.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	for _, part := range []string{"kafka", "clickhouse"} {
 		t.Run(part, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			target := filepath.Join(dir, "data", part)
 			if err := os.MkdirAll(target, 0o700); err != nil {
@@ -136,11 +140,13 @@ func fill(t *testing.T, path string) {
 
 // TestAuditNotices damages the tables of a running system and asks the audit.
 func TestAuditNotices(t *testing.T) {
+	t.Parallel()
 	for name, damage := range map[string]string{
 		"a removed batch": "ALTER TABLE logs DELETE WHERE (kafka_partition, kafka_offset) = (SELECT kafka_partition, from_offset FROM ledger WHERE topic = 'otlp_logs' AND stored > 0 ORDER BY from_offset LIMIT 1)",
 		"a doubled batch": "INSERT INTO logs SELECT * FROM logs WHERE (kafka_partition, kafka_offset) = (SELECT kafka_partition, from_offset FROM ledger WHERE topic = 'otlp_logs' AND stored > 0 ORDER BY from_offset LIMIT 1)",
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := cluster.Start(t, cluster.Options{})
 			underLoad(t, c, func() { time.Sleep(2 * time.Second) })
 			if out, err := c.Admin(damage); err != nil {
@@ -161,6 +167,7 @@ func TestAuditNotices(t *testing.T) {
 // TestUp runs everything in one command, kills both embedded parts under it,
 // and stops it with SIGTERM: within ten seconds, and nothing stays behind.
 func TestUp(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true})
 	underLoad(t, c, func() {
 		for range 3 {
@@ -191,6 +198,7 @@ func TestUp(t *testing.T) {
 // TestUpKilled kills `goshawk up` itself: its children must not stay behind,
 // or the next start would find the ports and directories taken.
 func TestUpKilled(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true})
 	underLoad(t, c, func() {
 		for range 2 {

@@ -14,6 +14,7 @@ import (
 // TestPage opens the first page of `goshawk up --demo` in a real browser: the
 // demo's events flow on it and the ledger is balanced.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Skip("SKIP: the page needs a browser: install chromium")

@@ -12,6 +12,7 @@ import (
 // TestOwnTelemetry lets goshawk send its own logs, metrics and spans to its own
 // gateway, and asks for them.
 func TestOwnTelemetry(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -41,12 +41,11 @@ pipelines:
 // records in peace: both have the very same rows of traces, of what is counted by
 // the minute, and of the metrics that are derived, each once.
 func TestTracesAreTheSame(t *testing.T) {
+	t.Parallel()
 	kills := 25
-	t.Setenv("GOSHAWK_PROCESS_STATE_INTERVAL_BYTES", "32KiB")
-	t.Setenv("GOSHAWK_PROCESS_STATE_INTERVAL_RATIO", "0")
-	t.Setenv("GOSHAWK_PROCESS_STATE_IDLE_AFTER", "500ms")
 	dir := t.TempDir()
-	c := cluster.Start(t, cluster.Options{Config: tracesConfig, Dir: dir})
+	c := cluster.Start(t, cluster.Options{Config: tracesConfig, Dir: dir, Only: []string{"broker", "clickhouse", "gateway"}})
+	process(t, c, "state: {interval_bytes: 32KiB, interval_ratio: 0, idle_after: 500ms}")
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
@@ -126,6 +125,23 @@ func TestTracesAreTheSame(t *testing.T) {
 	if starts["snapshot"] == 0 || starts["gap"]+starts["replay"]+starts["empty"] > 0 || strings.Contains(log, "cannot be used") {
 		t.Error("state was lost, or never needed")
 	}
+}
+
+// process starts the process, with more settings of its own than a cluster gives it.
+func process(t *testing.T, c *cluster.Cluster, settings string) {
+	t.Helper()
+	const begin = "\nprocess: {"
+	text, err := os.ReadFile(c.ConfigPath())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Count(string(text), begin) != 1 {
+		t.Fatalf("the configuration has no single process:\n%s", text)
+	}
+	if err := os.WriteFile(c.ConfigPath(), []byte(strings.Replace(string(text), begin, begin+settings+", ", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Launch("process")
 }
 
 // calmly starts a process that nobody disturbs, with a group, tables and a topic of

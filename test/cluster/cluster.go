@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -325,17 +326,22 @@ func (c *Cluster) stop() {
 // port is the port of an address.
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
+// Ports that tests take lie below those that the kernel gives to whoever asks for
+// any: between the look whether one is free and its use nobody else gets it.
+const firstPort, lastPort = 10_000, 32_000
+
 // FreePorts returns loopback addresses that were free a moment ago.
 func FreePorts(t TB, n int) []string {
 	t.Helper()
-	addresses := make([]string, n)
-	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	var addresses []string
+	for tries := 0; len(addresses) < n; tries++ {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort)))
+		if err == nil {
+			defer l.Close()
+			addresses = append(addresses, l.Addr().String())
+		} else if tries > 1000 {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		addresses[i] = l.Addr().String()
 	}
 	return addresses
 }

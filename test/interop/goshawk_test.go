@@ -21,6 +21,7 @@ import (
 // TestGoshawk runs the real binary, everything in one, on its embedded broker,
 // and lets the clients of others talk to it.
 func TestGoshawk(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true})
 	t.Run("collector", func(t *testing.T) { testCollector(t, c) })
 	t.Run("sdk", func(t *testing.T) { testSDK(t, c) })
@@ -30,6 +31,7 @@ func TestGoshawk(t *testing.T) {
 
 // TestGoshawkOnKafka is the same on a real Apache Kafka.
 func TestGoshawkOnKafka(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true, Kafka: kafkatest.Start(t)})
 	t.Run("collector", func(t *testing.T) { testCollector(t, c) })
 	t.Run("sdk", func(t *testing.T) { testSDK(t, c) })

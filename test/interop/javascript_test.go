@@ -24,6 +24,7 @@ import (
 // JavaScript, and with Zipkin's library, and expects every column of their spans,
 // and the same from the APIs of Jaeger, Tempo and Zipkin.
 func TestJavaScript(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("SKIP JavaScript: %s is not installed", tool)

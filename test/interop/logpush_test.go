@@ -13,6 +13,7 @@ import (
 // TestLogPush has the official client of Elasticsearch and pino's transport for Loki
 // send logs, and expects them in the table and from LogQL.
 func TestLogPush(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("SKIP JavaScript: %s is not installed", tool)

@@ -23,6 +23,7 @@ type receivers struct {
 // TestReceivers runs an agent with receivers for other protocols beside the rest
 // of goshawk, and lets the clients of those talk to it.
 func TestReceivers(t *testing.T) {
+	t.Parallel()
 	tcp, udp := cluster.FreePorts(t, 4), freeUDP(t, 3)
 	r := receivers{
 		zipkin: tcp[0], jaegerGRPC: tcp[1], jaegerHTTP: tcp[2], health: tcp[3],

@@ -19,6 +19,7 @@ import (
 // TestSentry has Sentry's clients for Go and for Node.js send an error, a message, a
 // log and spans, and expects them in the tables and from the API of errors.
 func TestSentry(t *testing.T) {
+	t.Parallel()
 	c := cluster.Start(t, cluster.Options{Up: true})
 	t.Run("Go", func(t *testing.T) { testSentryGo(t, c) })
 	t.Run("Node.js", func(t *testing.T) {

@@ -38,6 +38,7 @@ type scrape struct {
 // TestDisk scrapes a real node exporter, writes what it says as that of several
 // instances to goshawk, and looks at what a sample takes on disk.
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	exporter := startExporter(t)
 	c := cluster.Start(t, cluster.Options{Up: true})
 	var taken []scrape

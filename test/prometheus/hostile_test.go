@@ -50,7 +50,7 @@ func (b *bench) hostile(t *testing.T) {
 		instant("max_over_time(up[1h:1ms])"), instant("count_over_time((up[100y:100d]))"), instant(`sum_over_time(sum_over_time(sum_over_time(vector(1)[1h:1s])[1h:1m])[1h:1h])`),
 		// Sizes.
 		instant(`up{job="` + strings.Repeat("x", 9<<20) + `"}`), instant(`up{job="` + strings.Repeat("x", 11<<20) + `"}`), instant(`up{job=~"` + strings.Repeat("x|", 1<<20) + `"}`),
-		instant(strings.Repeat("(", 10_000) + "up" + strings.Repeat(")", 10_000)), instant(strings.Repeat("-", 10_000) + "up"), instant("up" + strings.Repeat(" + up", 3000)),
+		instant(strings.Repeat("(", 5000) + "up" + strings.Repeat(")", 5000)), instant(strings.Repeat("-", 5000) + "up"), instant("up" + strings.Repeat(" + up", 1000)),
 		instant(strings.Repeat("abs(", 5000) + "up" + strings.Repeat(")", 5000)),
 	}
 	for _, c := range calls {

@@ -61,6 +61,7 @@ const leastScrapes = 25
 // TestScrape lets a real Prometheus scrape a real node exporter and write what
 // it gets to goshawk, and asks both the same.
 func TestScrape(t *testing.T) {
+	t.Parallel()
 	exporter := startExporter(t)
 	c := cluster.Start(t, cluster.Options{Up: true})
 	server := Start(t, fmt.Sprintf(`

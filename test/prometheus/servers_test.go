@@ -45,11 +45,15 @@ var options = parser.Options{
 	EnableExtendedRangeSelectors: true, EnableBinopFillModifiers: true,
 }
 
+// mostSamples is how many samples a query may hold, here and there.
+const mostSamples = 5_000_000
+
 // startGoshawk starts everything by one `goshawk up` with settings for old data.
 func startGoshawk(t *testing.T, settings string) *cluster.Cluster {
 	t.Helper()
 	t.Setenv("GOSHAWK_GATEWAY_EVENTS_MAX_AGE", "876000h")
 	t.Setenv("GOSHAWK_QUERY_PROMQL_EXPERIMENTAL_FUNCTIONS", "true")
+	t.Setenv("GOSHAWK_QUERY_PROMQL_MAX_SAMPLES", fmt.Sprint(mostSamples))
 	return cluster.Start(t, cluster.Options{Up: true, Config: goshawkConfig + settings})
 }
 
@@ -60,7 +64,7 @@ func startReference(t *testing.T) string {
 	store := teststorage.New(t)
 	log := slog.New(slog.DiscardHandler)
 	engine := promql.NewEngine(promql.EngineOpts{
-		Logger: log, MaxSamples: 20_000_000, Timeout: 2 * time.Minute, LookbackDelta: 5 * time.Minute,
+		Logger: log, MaxSamples: mostSamples, Timeout: 2 * time.Minute, LookbackDelta: 5 * time.Minute,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		EnableAtModifier:         true, EnableNegativeOffset: true, Parser: parser.NewParser(options),
 	})
