@@ -34,13 +34,28 @@ func (r *Reader) base() clickhouse.Condition {
 // the primary key go first.
 func within(c clickhouse.Condition, in Range) clickhouse.Condition {
 	in = in.Within()
-	const width = tables.BucketSeconds
-	terms := append(
-		make([]string, 0, len(c.Terms)+2), c.Terms[0],
-		fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", in.From/1e9/width*width, in.To/1e9/width*width),
+	return bounded(
+		c, bucketTerm(in),
 		fmt.Sprintf("time >= fromUnixTimestamp64Nano(toInt64(%d)) AND time <= fromUnixTimestamp64Nano(toInt64(%d))", in.From, in.To),
 	)
-	return clickhouse.Condition{Terms: append(terms, c.Terms[1:]...), Parameters: c.Parameters}
+}
+
+// inBuckets bounds a condition that begins with the tenant to the buckets of a
+// time, whole ones. The table's projection answers what is asked of them by stream.
+func inBuckets(c clickhouse.Condition, in Range) clickhouse.Condition {
+	return bounded(c, bucketTerm(in))
+}
+
+func bucketTerm(in Range) string {
+	const width = tables.BucketSeconds
+	return fmt.Sprintf("bucket >= toDateTime(%d, 'UTC') AND bucket <= toDateTime(%d, 'UTC')", in.From/1e9/width*width, in.To/1e9/width*width)
+}
+
+// bounded puts terms behind the first of a condition.
+func bounded(c clickhouse.Condition, terms ...string) clickhouse.Condition {
+	all := make([]string, 0, len(c.Terms)+len(terms))
+	all = append(append(append(all, c.Terms[0]), terms...), c.Terms[1:]...)
+	return clickhouse.Condition{Terms: all, Parameters: c.Parameters}
 }
 
 // streamCache remembers for a short time which streams there are.
@@ -86,16 +101,13 @@ func (c *streamCache) put(key string, all []*stream, now time.Time) {
 // streams returns the services and resources that have lines in the buckets of a
 // range, of the services that the matchers allow. They are copies.
 func (r *Reader) streams(ctx context.Context, matchers []*logql.Matcher, in Range) ([]*stream, error) {
-	in = in.Within()
-	const width = tables.BucketSeconds * int64(time.Second)
-	in = Range{From: in.From / width * width, To: in.To/width*width + width - 1}
 	c := r.base()
 	for _, m := range matchers {
 		if m.Name == labelService {
 			c.Add(serviceTerm(&c, m))
 		}
 	}
-	c = within(c, in)
+	c = inBuckets(c, in.Within())
 	key := cacheKey(&c)
 	now := time.Now()
 	all, ok := r.store.known.get(key, now)
@@ -124,67 +136,91 @@ func cacheKey(c *clickhouse.Condition) string {
 }
 
 func (r *Reader) readStreams(ctx context.Context, c *clickhouse.Condition) ([]*stream, error) {
-	found, err := r.resources(ctx, c)
-	if err != nil {
+	found := foundStreams{known: streams{}, classes: map[*stream]uint8{}}
+	if err := r.addStreams(ctx, c, &found); err != nil {
 		return nil, err
 	}
-	all := make([]*stream, len(found))
-	for i := range found {
-		all[i] = found[i].stream
+	all := make([]*stream, 0, len(found.classes))
+	for _, s := range found.sorted() {
+		all = append(all, s.stream)
 	}
 	return all, nil
 }
 
-// resources returns the streams of the rows that meet a condition, with their
-// severity classes, in their order.
-//
-// To group by one column of low cardinality takes a seventh of what two take. The
-// service is part of the resource, unless somebody else wrote the rows.
-func (r *Reader) resources(ctx context.Context, c *clickhouse.Condition) ([]levelStream, error) {
-	found, several, err := r.groupedStreams(ctx, c, "min(service)", "max(service)", "resource")
-	if several {
-		found, _, err = r.groupedStreams(ctx, c, "service", "service", "service, resource")
-	}
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(found, func(a, b levelStream) int {
-		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.resource, b.resource))
-	})
-	return found, nil
+// foundStreams are streams with the severity classes of their lines, a bit each.
+type foundStreams struct {
+	known   streams
+	classes map[*stream]uint8
 }
 
-// groupedStreams is resources with a way to group; several says that a resource
-// has more than one service.
-func (r *Reader) groupedStreams(ctx context.Context, c *clickhouse.Condition, least, most, by string) (all []levelStream, several bool, err error) {
+// addStreams adds the streams of the rows that meet a condition.
+func (r *Reader) addStreams(ctx context.Context, c *clickhouse.Condition, found *foundStreams) error {
 	var out clickhouse.Output
-	resources := newLowTexts()
-	var first, last proto.ColStr
-	var classes proto.ColUInt8 // a bit each
-	out.Add("CAST("+least+", 'String')", &first)
-	out.Add("CAST("+most+", 'String')", &last)
+	services, resources := newLowTexts(), newLowTexts()
+	var classes proto.ColUInt8
+	out.Add("service", services)
 	out.Add("resource", resources)
-	out.Add("groupBitOr(toUInt8(bitShiftLeft(toUInt8(1), toUInt8(severity_class))))", &classes)
+	out.Add("toUInt8(severity_class)", &classes)
 	limit := r.store.cfg.MaxStreams
-	text := "SELECT " + out.Columns() + "\nFROM " + r.table(tables.Logs) + "\nWHERE " + c.Where() + "\nGROUP BY " + by + "\nLIMIT " + strconv.Itoa(limit+1)
-	known := streams{}
-	err = r.read(ctx, text, c.Parameters, &out, func() error {
+	text := "SELECT " + out.Columns() + "\nFROM " + r.table(tables.Logs) + "\nWHERE " + c.Where() +
+		"\nGROUP BY service, resource, severity_class\nLIMIT " + strconv.Itoa((limit+1)*len(levels))
+	return r.read(ctx, text, c.Parameters, &out, func() error {
 		for i := range classes {
-			several = several || first.Row(i) != last.Row(i)
-			one := levelStream{stream: known.get(first.Row(i), resources.Row(i))}
-			for class := range uint8(len(levels)) {
-				if classes[i]&(1<<class) != 0 {
-					one.classes = append(one.classes, class)
-				}
-			}
-			all = append(all, one)
+			found.classes[found.known.get(services.Row(i), resources.Row(i))] |= 1 << min(classes[i], uint8(len(levels)-1))
 		}
-		if len(all) > limit {
+		if len(found.classes) > limit {
 			return exceeded("there are more than %d streams in the time of the request (query.logs.max_streams): ask for less time, or for a service_name", limit)
 		}
 		return nil
 	})
-	return all, several, err
+}
+
+// sorted returns the streams in their order.
+func (f *foundStreams) sorted() []levelStream {
+	all := make([]levelStream, 0, len(f.classes))
+	for s, classes := range f.classes {
+		one := levelStream{stream: s}
+		for class := range uint8(len(levels)) {
+			if classes&(1<<class) != 0 {
+				one.classes = append(one.classes, class)
+			}
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b levelStream) int {
+		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.resource, b.resource))
+	})
+	return all
+}
+
+// resources returns the streams that have lines in a range, with their severity
+// classes, in their order. Of whole buckets the projection knows them; the rows are
+// read of what is left at the ends.
+func (r *Reader) resources(ctx context.Context, in Range) ([]levelStream, error) {
+	in = in.Within()
+	found := foundStreams{known: streams{}, classes: map[*stream]uint8{}}
+	add := func(c clickhouse.Condition) error { return r.addStreams(ctx, &c, &found) }
+	from := (in.From + bucketNanoseconds - 1) / bucketNanoseconds * bucketNanoseconds
+	to := (in.To+1)/bucketNanoseconds*bucketNanoseconds - 1
+	if in.From > in.To {
+		return nil, nil
+	}
+	if from > to {
+		err := add(within(r.base(), in))
+		return found.sorted(), err
+	}
+	if err := add(inBuckets(r.base(), Range{From: from, To: to})); err != nil {
+		return nil, err
+	}
+	for _, end := range []Range{{From: in.From, To: from - 1}, {From: to + 1, To: in.To}} {
+		if end.From > end.To {
+			continue
+		}
+		if err := add(within(r.base(), end)); err != nil {
+			return nil, err
+		}
+	}
+	return found.sorted(), nil
 }
 
 // matches reports whether the stream's labels meet the matchers, beside those on
@@ -210,8 +246,7 @@ type levelStream struct {
 // Streams returns the labels of the streams that have lines in a range and meet
 // one of the selectors; without selectors all of them.
 func (r *Reader) Streams(ctx context.Context, selectors [][]*logql.Matcher, in Range) ([]pipeline.Labels, error) {
-	c := within(r.base(), in)
-	all, err := r.resources(ctx, &c)
+	all, err := r.resources(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import "testing"
 func TestLogs(t *testing.T) {
 	f := newFixture(t)
 	for name, part := range map[string]func(*testing.T, *fixture){
-		"scripts": testScripts, "random": testRandom, "grafana": testGrafana, "patterns": testPatterns, "tail": testTail, "hostile": testHostile,
+		"scripts": testScripts, "random": testRandom, "streams": testStreams, "grafana": testGrafana, "patterns": testPatterns, "tail": testTail, "hostile": testHostile,
 		"injection": testInjection, "tenants": testTenants, "limits": testLimits, "documented": testDocumented,
 	} {
 		t.Run(name, func(t *testing.T) { part(t, f) })

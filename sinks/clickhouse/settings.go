@@ -39,7 +39,7 @@ func insertSettings(ctx context.Context, conn driver.Conn, d tables.Dialect) (cl
 		"deduplicate_insert_select": "enable_even_for_bad_queries",
 		// The index on bodies costs as much as the rest of an insert. The first merge
 		// makes it; what is not merged yet is little, and is searched without.
-		"exclude_materialize_skip_indexes_on_insert": tables.BodyIndex,
+		"exclude_materialize_skip_indexes_on_insert": tables.BodyIndex + ", " + tables.TraceIndex,
 	}
 	// Older servers do not know them.
 	rows, err := conn.Query(ctx, "SELECT name FROM system.settings WHERE name IN (?)", slices.Sorted(maps.Keys(optional)))

@@ -155,6 +155,10 @@ func (t *Table) Up() string {
 	for _, i := range t.Indexes {
 		lines = append(lines, fmt.Sprintf("    INDEX %s %s TYPE %s GRANULARITY %d", Quote(i.Name), i.Expression, i.Type, i.Granularity))
 	}
+	for _, p := range t.Projections {
+		keys := strings.Join(p.Keys, ", ")
+		lines = append(lines, fmt.Sprintf("    PROJECTION %s (SELECT %s, %s GROUP BY %s)", Quote(p.Name), keys, strings.Join(p.Values, ", "), keys))
+	}
 	b.WriteString(strings.Join(lines, ",\n"))
 	fmt.Fprintf(&b, "\n)\nENGINE = {{.Engine %q %q}}\n", t.Engine, t.EngineArguments)
 	if t.PartitionBy != "" {

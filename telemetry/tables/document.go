@@ -25,6 +25,9 @@ func Reference() string {
 		for _, i := range t.Indexes {
 			fmt.Fprintf(&b, "- index `%s`: `%s` on `%s`\n", i.Name, i.Type, i.Expression)
 		}
+		for _, p := range t.Projections {
+			fmt.Fprintf(&b, "- projection `%s`: `%s` by `%s`\n", p.Name, strings.Join(p.Values, ", "), strings.Join(p.Keys, ", "))
+		}
 	}
 	b.WriteString("\n# Views\n\nIn the layout of the ClickHouse exporter of OpenTelemetry Collector Contrib.\n")
 	for _, v := range Views() {

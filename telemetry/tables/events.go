@@ -1,7 +1,10 @@
 package tables
 
-// BodyIndex is the name of the index on the tokens of bodies of logs.
-const BodyIndex = "body"
+// The indexes of logs, which merges make and inserts do not.
+const (
+	BodyIndex  = "body"  // on the tokens of bodies
+	TraceIndex = "trace" // on trace ids
+)
 
 func logs() Table {
 	return Table{
@@ -33,8 +36,11 @@ func logs() Table {
 			producer, retention, origin,
 		),
 		Indexes: []Index{
-			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
-			{BodyIndex, "body", "tokenbf_v1(16384, 1, 0)", 1},
+			{TraceIndex, "trace_id", "bloom_filter(0.01)", 1},
+			{BodyIndex, "body", "tokenbf_v1(16384, 2, 0)", 1},
+		},
+		Projections: []Projection{
+			{"streams", []string{"tenant", "bucket", "service", "resource", "severity_class"}, []string{"count()", "sum(length(body))"}},
 		},
 		Engine:      "MergeTree",
 		PartitionBy: partitionByTime,

@@ -30,6 +30,14 @@ type Index struct {
 	Granularity            int
 }
 
+// Projection is a count of rows that the engine keeps in each part beside them, and
+// reads in their place where it answers a query.
+type Projection struct {
+	Name string
+	// Keys are what rows are counted by, and Values what is counted.
+	Keys, Values []string
+}
+
 // Setting is one setting of a table.
 type Setting struct{ Name, Value string }
 
@@ -40,6 +48,8 @@ type Table struct {
 	Comment string
 	Columns []Column
 	Indexes []Index
+	// Projections answer queries for what is known of many rows at once.
+	Projections []Projection
 	// Engine is the engine of a single node, without "Replicated".
 	Engine string
 	// EngineArguments is the inside of the engine's parentheses.

@@ -57,8 +57,9 @@ CREATE TABLE IF NOT EXISTS `telemetry`.`logs_local` ON CLUSTER `main`
     `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
     `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
-    INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX `body` body TYPE tokenbf_v1(16384, 1, 0) GRANULARITY 1
+    INDEX `trace` trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    INDEX `body` body TYPE tokenbf_v1(16384, 2, 0) GRANULARITY 1,
+    PROJECTION `streams` (SELECT tenant, bucket, service, resource, severity_class, count(), sum(length(body)) GROUP BY tenant, bucket, service, resource, severity_class)
 )
 ENGINE = ReplicatedMergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
