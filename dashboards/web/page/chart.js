@@ -2,17 +2,10 @@
 // what is under the pointer. A part of the time can be chosen by dragging, or with
 // the arrow keys and Enter.
 
-import { el } from "./dom.js";
+import { el, svg } from "./dom.js";
 import { bytes, moment, short } from "./format.js";
 
 const WIDTH = 1000;
-
-function shape(name, attributes = {}, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 /** above is a round number that is at least n; of bytes it is round in their unit. */
 function above(n, unit = 1) {
@@ -30,7 +23,7 @@ export class TimeChart {
   constructor({ kind = "bars", height = 120, format = short, choose } = {}) {
     Object.assign(this, { kind, height, format, choose, slots: [], series: [], markers: [], at: -1, drag: -1 });
     this.legend = el("div", { class: "legend" });
-    this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", tabindex: 0 });
+    this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${height}`, preserveAspectRatio: "none", role: "img", tabindex: 0 });
     this.svg.style.height = `${height}px`;
     this.most = el("span", { class: "most" });
     this.axis = el("div", { class: "times" });
@@ -64,7 +57,7 @@ export class TimeChart {
     const sums = slots.map((_, i) => (this.kind === "bars" ? series.reduce((sum, s) => sum + (s.values[i] ?? 0), 0) : Math.max(0, ...series.map((s) => s.values[i] ?? 0))));
     const top = above(Math.max(0, ...sums), this.format === bytes ? 1024 : 1);
     const y = (value) => this.height - (value / top) * (this.height - 4);
-    const parts = [0.5, 1].map((part) => shape("path", { class: "grid", d: `M0 ${y(top * part).toFixed(1)}H${WIDTH}` }));
+    const parts = [0.5, 1].map((part) => svg("path", { class: "grid", d: `M0 ${y(top * part).toFixed(1)}H${WIDTH}` }));
     const base = new Array(n).fill(0);
     for (const s of series) {
       let path = "";
@@ -76,20 +69,20 @@ export class TimeChart {
           base[i] += value;
           path += `M${(i * wide + wide * 0.08).toFixed(2)} ${from.toFixed(2)}V${to.toFixed(2)}h${(wide * 0.84).toFixed(2)}V${from.toFixed(2)}z`;
         }
-        parts.push(shape("path", { class: `bar ${s.style}`, d: path }));
+        parts.push(svg("path", { class: `bar ${s.style}`, d: path }));
         continue;
       }
       s.values.forEach((value, i) => {
         if (value !== null && value !== undefined) path += `${path === "" || s.values[i - 1] === null ? "M" : "L"}${((i + 0.5) * wide).toFixed(2)} ${y(value).toFixed(2)}`;
       });
-      parts.push(shape("path", { class: `line ${s.style}`, d: path }));
+      parts.push(svg("path", { class: `line ${s.style}`, d: path }));
     }
     for (const m of markers) {
       const x = ((m.time - slots[0]) / (n * step * 1000)) * WIDTH;
       if (x < 0 || x > WIDTH) continue;
-      parts.push(shape("g", { class: `marker ${m.style ?? ""}` }, shape("title", {}, m.text), shape("path", { d: `M${x.toFixed(1)} 0V${this.height}` })));
+      parts.push(svg("g", { class: `marker ${m.style ?? ""}` }, svg("title", {}, m.text), svg("path", { d: `M${x.toFixed(1)} 0V${this.height}` })));
     }
-    this.cursor = shape("rect", { class: "cursor", y: 0, height: this.height, x: 0, width: 0 });
+    this.cursor = svg("rect", { class: "cursor", y: 0, height: this.height, x: 0, width: 0 });
     this.svg.replaceChildren(...parts, this.cursor);
     this.most.textContent = this.format(top);
     this.showTimes();

@@ -1,6 +1,6 @@
 // One group of errors: releases, users, and its latest events with their stacks.
 
-import { copy, el, table, tag } from "./dom.js";
+import { copy, el, fact, small, table, tag } from "./dom.js";
 import { ago, moment, short, whole } from "./format.js";
 import { traceLink } from "./links.js";
 import { errorGroup } from "./server.js";
@@ -18,9 +18,7 @@ function parts(title, list, link) {
 }
 
 function stackOf(text) {
-  const button = el("button", { type: "button", class: "small" }, "Copy");
-  button.addEventListener("click", () => copy(text, button));
-  return el("div", { class: "code" }, el("pre", {}, text.length > LONGEST ? `${text.slice(0, LONGEST)}\n…` : text), button);
+  return el("div", { class: "code" }, el("pre", {}, text.length > LONGEST ? `${text.slice(0, LONGEST)}\n…` : text), small("Copy", "", (button) => copy(text, button)));
 }
 
 function eventNode(e, open) {
@@ -41,7 +39,7 @@ function show(target, found) {
     el("p", { class: "whole" }, el("b", {}, g.type), " ", g.message),
     el("p", { class: "facts" },
       ...[["in this time", whole(g.count)], ["of all time", whole(g.ever.count)], ["caught by the application", whole(g.handled)], ["first", moment(Date.parse(g.ever.first), true)], ["last", moment(Date.parse(g.ever.last), true)]]
-        .map(([name, value]) => el("span", {}, el("b", {}, value), ` ${name}`)),
+        .map(([name, value]) => fact(name, value)),
       el("a", { href: address("logs", { query: `{service_name=${JSON.stringify(g.service || "unknown_service")}, level=~"error|fatal"}` }) }, "Logs of the service"),
       el("span", { class: "mono" }, g.group)),
     el("div", { class: "cards three" },

@@ -3,13 +3,13 @@
 
 import { markersOf, showChanges } from "./changes.js";
 import { TimeChart } from "./chart.js";
-import { $, el, tag } from "./dom.js";
+import { $, chip, el, tag } from "./dom.js";
 import { errorDetails } from "./errordetails.js";
 import { ago, moment, short, whole } from "./format.js";
 import { openTable } from "./opentable.js";
 import { errorGroups } from "./server.js";
-import { Sparkline } from "./sparkline.js";
-import { change, view } from "./views.js";
+import { sparkline } from "./sparkline.js";
+import { change, changeTime, view } from "./views.js";
 
 const MOST = 200;
 const SERIES = 7; // services that have a colour of their own
@@ -18,12 +18,6 @@ let chart;
 
 const COLUMNS = [{ title: "error" }, { title: "culprit" }, { title: "service" }, { title: "trend" }, { title: "count", number: true }, { title: "users", number: true },
   { title: "first" }, { title: "last" }, { title: "releases" }];
-
-function sparkline(values, label) {
-  const spark = new Sparkline();
-  spark.draw(values, label);
-  return el("span", { class: "spark signal logs" }, spark.node);
-}
 
 function rowOf(g, range) {
   const { first_release: first, last_release: last } = g.ever;
@@ -79,11 +73,7 @@ async function refresh({ parameters, range, signal }) {
   ]);
   if (signal.aborted) return;
   showServices(found.errors, given("service"));
-  $("errors-chips").replaceChildren(...["release", "environment"].filter(given).map((name) => {
-    const chip = el("button", { type: "button", class: "chip", title: "Remove this filter" }, `${name} = ${given(name)}`, el("span", { "aria-hidden": "true" }, " ×"));
-    chip.addEventListener("click", () => change({ [name]: "" }));
-    return chip;
-  }));
+  $("errors-chips").replaceChildren(...["release", "environment"].filter(given).map((name) => chip(`${name} = ${given(name)}`, () => change({ [name]: "" }))));
   showChart(found, changed);
   const count = found.errors.reduce((n, g) => n + g.count, 0);
   $("errors-note").textContent = found.total > 0 ? `· ${whole(found.total)} groups${found.total > found.errors.length ? `, ${found.errors.length} are shown` : ""}, ${short(count)} errors` : "";
@@ -92,7 +82,7 @@ async function refresh({ parameters, range, signal }) {
 
 /** startErrors adds the view of errors. */
 export function startErrors() {
-  chart = new TimeChart({ height: 90, choose: (from, to) => change({ range: "", from: String(from), to: String(to) }) });
+  chart = new TimeChart({ height: 90, choose: changeTime });
   $("errors-chart").append(chart.node);
   $("errors-search").addEventListener("change", () => change({ q: $("errors-search").value.trim() }));
   $("errors-service").addEventListener("change", () => change({ service: $("errors-service").value }));

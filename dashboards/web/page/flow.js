@@ -1,6 +1,6 @@
 // The live part of the page: what /api/v1/flow and /api/v1/ledger say.
 
-import { $, el, table, tag } from "./dom.js";
+import { $, el, fact, table, tag } from "./dom.js";
 import { bytes, rate, short, whole } from "./format.js";
 import { Sparkline, smooth } from "./sparkline.js";
 
@@ -23,10 +23,6 @@ function card(signal) {
     $("signals").append(c.node);
   }
   return c;
-}
-
-function fact(name, value, warn = false) {
-  return el("span", { class: warn ? "warn" : false }, el("b", {}, value), ` ${name}`);
 }
 
 export function showSignals(signals) {

@@ -32,6 +32,9 @@ export function bytes(n) {
 /** percent is a share of 1. */
 export const percent = (share) => (share > 0 && share < 0.0005 ? "< 0.1 %" : `${(100 * share).toFixed(share < 0.0995 && share > 0 ? 1 : 0)} %`);
 
+/** share is a share of 1 too, with one digit below 10 % however small it is. */
+export const share = (part) => `${(100 * part).toFixed(part < 0.1 ? 1 : 0)} %`;
+
 /** seconds in the unit that fits. */
 export const seconds = (s) => duration(Math.round(s * 1e9));
 

@@ -1,7 +1,7 @@
 // Lines of logs, each of which opens: the whole text, labels and attributes, its
 // trace, and the lines around it.
 
-import { copy, el } from "./dom.js";
+import { copy, el, small } from "./dom.js";
 import { clock, moment } from "./format.js";
 import { traceLink } from "./links.js";
 import { logsAround } from "./server.js";
@@ -14,6 +14,9 @@ export const styleOf = (level) => `level-${LEVELS.includes(level) ? level : "unk
 
 /** byLevel orders levels, the least severe first. */
 export const byLevel = (a, b) => LEVELS.indexOf(a) - LEVELS.indexOf(b);
+
+/** newestFirst orders lines by time; times are texts of the same length. */
+export const newestFirst = (a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0);
 
 const milliseconds = (time) => Number(time.slice(0, -6));
 
@@ -31,8 +34,7 @@ export function linesOf(streams) {
       });
     }
   }
-  // Times are texts of the same length.
-  return all.sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
+  return all.sort(newestFirst);
 }
 
 /** lineOfContext is a line as goshawk's own API has it. */
@@ -45,12 +47,6 @@ export const lineOfContext = (l) => ({
 function pretty(text) {
   if (!/^\s*[{[]/.test(text) || text.length > 100000) return text;
   try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
-}
-
-function small(text, title, work) {
-  const button = el("button", { type: "button", class: "small", title: title || false }, text);
-  button.addEventListener("click", () => work(button));
-  return button;
 }
 
 function labelsPart(title, labels, kind, filter) {

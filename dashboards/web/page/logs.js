@@ -5,11 +5,11 @@ import { TimeChart } from "./chart.js";
 import { $ } from "./dom.js";
 import { moment, short, whole } from "./format.js";
 import { showLabels } from "./labels.js";
-import { byLevel, linesOf, showLines, styleOf } from "./logline.js";
+import { byLevel, linesOf, newestFirst, showLines, styleOf } from "./logline.js";
 import { slotsOf, stepOf } from "./range.js";
 import { filtering, selecting } from "./selector.js";
 import { Refused, logQuery, tail } from "./server.js";
-import { change, view } from "./views.js";
+import { change, changeTime, view } from "./views.js";
 
 const FIRST = '{service_name=~".+"}';
 const MOST = 2000; // lines on the page
@@ -148,7 +148,7 @@ function startTail() {
     const fresh = linesOf(message.streams ?? []);
     count += fresh.length;
     dropped += message.dropped_entries?.length ?? 0;
-    const all = [...fresh, ...lines].sort((a, b) => (a.time < b.time ? 1 : a.time > b.time ? -1 : 0));
+    const all = [...fresh, ...lines].sort(newestFirst);
     showFound(all.slice(0, 500));
     $("logs-note").textContent = "· newest first, as they come";
     $("logs-status").textContent = `${whole(count)} lines came${dropped ? `, ${whole(dropped)} more than are shown` : ""}`;
@@ -161,7 +161,7 @@ function startTail() {
 
 /** startLogs adds the view of logs. */
 export function startLogs() {
-  chart = new TimeChart({ height: 110, choose: (from, to) => change({ range: "", from: String(from), to: String(to) }) });
+  chart = new TimeChart({ height: 110, choose: changeTime });
   $("logs-chart").append(chart.node);
   $("logs-form").addEventListener("submit", (event) => { event.preventDefault(); endTail(); run(); });
   $("logs-query").addEventListener("input", fit);

@@ -1,6 +1,6 @@
 // A table whose rows open.
 
-import { el } from "./dom.js";
+import { cellOf, el, fill } from "./dom.js";
 
 const state = new WeakMap(); // of each table: what is open, by keys of rows
 
@@ -18,13 +18,11 @@ export function openTable(target, columns, rows, none = "nothing in this time") 
   for (const row of rows) {
     const opener = el("button", { type: "button", class: "opener", "data-key": row.key, "aria-expanded": "false" });
     const main = el("tr", { class: `row ${row.style ?? ""}` }, ...row.cells.map((cell, i) => {
-      const plain = cell === null || typeof cell !== "object" || cell instanceof Node;
-      const content = plain ? cell ?? "" : cell.text ?? "";
-      const style = [columns[i].number ? "number" : "", plain ? "" : cell.class ?? ""].join(" ").trim();
+      const { content, style } = cellOf(cell, columns[i]);
       // Long texts may be cut.
-      if (i > 0) return el("td", { class: style || false, title: typeof content === "string" && content.length > 16 ? content : false }, content instanceof Node ? content : String(content));
-      opener.append(content instanceof Node ? content : String(content));
-      return el("td", { class: style || false }, opener);
+      if (i > 0) return el("td", { class: style, title: typeof content === "string" && content.length > 16 ? content : false }, content);
+      opener.append(content);
+      return el("td", { class: style }, opener);
     }));
     const show = (details) => {
       opener.setAttribute("aria-expanded", "true");
@@ -43,8 +41,7 @@ export function openTable(target, columns, rows, none = "nothing in this time") 
     const details = before.get(row.key);
     if (details && !open.has(row.key)) show(details);
   }
-  if (rows.length === 0) body.append(el("tr", {}, el("td", { colspan: columns.length, class: "none" }, none)));
   state.set(target, open);
-  target.replaceChildren(el("thead", {}, el("tr", {}, ...columns.map((c) => el("th", { scope: "col", class: c.number ? "number" : false }, c.title)))), body);
+  fill(target, columns, body, none);
   if (focused !== undefined) [...target.querySelectorAll(".opener")].find((b) => b.dataset.key === focused)?.focus({ preventScroll: true });
 }

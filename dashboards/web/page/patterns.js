@@ -1,6 +1,6 @@
 // Patterns of log lines: how often they come, and which are new.
 
-import { $, el, tag } from "./dom.js";
+import { $, el, fact, tag } from "./dom.js";
 import { ago, clock, moment, percent, short, whole } from "./format.js";
 import { traceLink } from "./links.js";
 import { styleOf } from "./logline.js";
@@ -8,7 +8,7 @@ import { openTable } from "./opentable.js";
 import { slotsOf, stepOf } from "./range.js";
 import { ofPattern } from "./selector.js";
 import { sql } from "./server.js";
-import { Sparkline } from "./sparkline.js";
+import { sparkline } from "./sparkline.js";
 import { address, change, view } from "./views.js";
 
 const MOST = 200;
@@ -67,21 +67,19 @@ function details(p, range) {
   return el("div", { class: "opened" },
     el("pre", {}, ...pieces(p.shown)),
     el("p", { class: "facts" }, el("a", { href: address("logs", { query: ofPattern(p.service, p.shown) }) }, "Lines like this in Logs"),
-      el("span", {}, el("b", {}, whole(p.members.length)), p.members.length === 1 ? " variant" : " variants"), el("span", { class: "mono" }, p.id)),
+      fact(p.members.length === 1 ? "variant" : "variants", whole(p.members.length)), el("span", { class: "mono" }, p.id)),
     el("h3", {}, "Latest lines"), lines);
 }
 
 function rowOf(p, total, range, slots, step) {
-  const spark = new Sparkline();
   const [times, counts] = p.trend;
   const byTime = new Map(times.map((t, i) => [Number(t) * step * 1000, Number(counts[i])]));
-  spark.draw(slots.map((t) => byTime.get(t) ?? 0), `${p.lines} lines over time`);
   const isNew = p.learned > 0 && p.first > p.learned + LEARN && p.first * 1000 >= range.from;
   return {
     key: `${p.service} ${p.id}`,
     cells: [
       { text: el("span", { class: "clamp mono" }, isNew ? tag("new", "warn") : "", isNew ? " " : "", ...pieces(p.shown.slice(0, 600))), class: "wide" },
-      { text: p.service, class: "nowrap" }, el("span", { class: `level ${styleOf(p.level)}` }, p.level), el("span", { class: "spark signal logs" }, spark.node),
+      { text: p.service, class: "nowrap" }, el("span", { class: `level ${styleOf(p.level)}` }, p.level), sparkline(slots.map((t) => byTime.get(t) ?? 0), `${p.lines} lines over time`),
       short(p.lines), percent(total > 0 ? p.lines / total : 0), { text: el("span", { title: moment(p.first * 1000, true) }, ago(p.first * 1000)), class: "nowrap" },
     ],
     details: () => details(p, range),

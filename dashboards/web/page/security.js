@@ -2,12 +2,12 @@
 // block would cost.
 
 import { TimeChart } from "./chart.js";
-import { $, el, tag } from "./dom.js";
+import { $, chip, el, fact, tag, tile } from "./dom.js";
 import { ago, moment, percent, short, whole } from "./format.js";
 import { openTable } from "./opentable.js";
 import { slotsOf, stepOf } from "./range.js";
 import { findings } from "./server.js";
-import { address, change, view } from "./views.js";
+import { address, change, changeTime, view } from "./views.js";
 
 const MOST = 500;
 const KINDS = 7; // that have a colour of their own
@@ -22,10 +22,6 @@ function countBy(list, of) {
   const counts = new Map();
   for (const one of list) counts.set(of(one), (counts.get(of(one)) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1]);
-}
-
-function tile(title, value, note, style = "") {
-  return el("article", { class: "card tile" }, el("h2", {}, title), el("p", { class: `figure ${style}` }, value), el("p", { class: "quiet" }, note));
 }
 
 function showTiles(list, more) {
@@ -80,7 +76,7 @@ function details(f) {
     el("p", {}, f.reason || "no reason was given"),
     el("p", { class: "facts" },
       ...[["first", moment(Date.parse(f.first), true)], ["last", moment(Date.parse(f.last), true)], ["requests", whole(f.hits)], ["clients", whole(f.clients)],
-        ["harmless requests of the same actor: what a block would have cost", whole(f.harmless)]].map(([name, value]) => el("span", {}, el("b", {}, value), ` ${name}`))),
+        ["harmless requests of the same actor: what a block would have cost", whole(f.harmless)]].map(([name, value]) => fact(name, value))),
     el("div", { class: "row wrap" },
       isAddress(f.actor) ? el("a", { href: hitsOf(f) }, "Requests of this client") : null,
       el("a", { href: address("security", { actor: f.actor }) }, "Findings of this actor"),
@@ -118,9 +114,7 @@ async function refresh({ parameters, range, signal }) {
   showTiles(list, found.length >= MOST);
   showKinds(all, kinds);
   for (const actor of actors) {
-    const chip = el("button", { type: "button", class: "chip", title: "Remove this filter" }, `actor = ${actor}`, el("span", { "aria-hidden": "true" }, " ×"));
-    chip.addEventListener("click", () => change({ actor: actors.filter((a) => a !== actor) }));
-    $("security-kinds").prepend(chip);
+    $("security-kinds").prepend(chip(`actor = ${actor}`, () => change({ actor: actors.filter((a) => a !== actor) })));
   }
   showChart(list, range);
   $("security-note").textContent = `· the latest first${found.length >= MOST ? `; the latest ${MOST} were read` : ""}`;
@@ -129,7 +123,7 @@ async function refresh({ parameters, range, signal }) {
 
 /** startSecurity adds the view of findings. */
 export function startSecurity() {
-  chart = new TimeChart({ height: 70, choose: (from, to) => change({ range: "", from: String(from), to: String(to) }) });
+  chart = new TimeChart({ height: 70, choose: changeTime });
   $("security-chart").append(chart.node);
   $("security-confidence").addEventListener("change", () => change({ confidence: $("security-confidence").value }));
   $("security-ongoing").addEventListener("change", () => change({ ongoing: $("security-ongoing").checked ? "1" : "" }));

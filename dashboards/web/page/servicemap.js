@@ -1,7 +1,7 @@
 // Who calls whom, drawn from left to right, with what the services answer below.
 
-import { $, el, table, tag } from "./dom.js";
-import { duration, rate, short } from "./format.js";
+import { $, el, svg, table, tag } from "./dom.js";
+import { duration, rate, share, short } from "./format.js";
 import { traceLink } from "./links.js";
 import { operations, serviceMap } from "./server.js";
 
@@ -13,13 +13,6 @@ const FAILING = 0.01; // share of failed calls from which on an edge is red
 const LABELLED = 16; // edges, up to which each has a label
 
 let chosen = ""; // the service whose operations are shown
-
-function svg(name, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
 
 /** columns gives each node one more than the furthest of its callers; a cycle ends where it began. */
 function columns(nodes, edges) {
@@ -41,7 +34,6 @@ function columns(nodes, edges) {
   return byColumn;
 }
 
-const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
 const label = (n) => n.name || (n.kind === "entry" ? "visitors" : n.kind);
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const took = (e) => e.client ?? e.server;
@@ -52,13 +44,13 @@ function changed(thing) {
   if (thing.state !== "changed" || !thing.difference) return thing.state;
   const d = thing.difference;
   const parts = [`${d.calls_per_second >= 0 ? "+" : "−"}${rate(Math.abs(d.calls_per_second))}/s`];
-  if (Math.abs(d.error_ratio) >= 0.001) parts.push(`${d.error_ratio >= 0 ? "+" : "−"}${percent(Math.abs(d.error_ratio))} failed`);
+  if (Math.abs(d.error_ratio) >= 0.001) parts.push(`${d.error_ratio >= 0 ? "+" : "−"}${share(Math.abs(d.error_ratio))} failed`);
   if (d.p95_ns) parts.push(`p95 ${d.p95_ns >= 0 ? "+" : "−"}${duration(Math.abs(d.p95_ns))}`);
   return parts.join(", ");
 }
 
 function edgeText(e, from, to) {
-  const lines = [`${label(from)} → ${label(to)} (${e.kind})`, `${short(e.calls)} calls, ${rate(e.calls_per_second)}/s, ${percent(e.error_ratio)} failed`];
+  const lines = [`${label(from)} → ${label(to)} (${e.kind})`, `${short(e.calls)} calls, ${rate(e.calls_per_second)}/s, ${share(e.error_ratio)} failed`];
   for (const [name, l] of [["caller waits", e.client], ["callee works", e.server], ["network", e.network]]) {
     if (l) lines.push(`${name}: p50 ${duration(l.p50_ns)}, p95 ${duration(l.p95_ns)}, p99 ${duration(l.p99_ns)}`);
   }
@@ -68,7 +60,7 @@ function edgeText(e, from, to) {
 }
 
 function nodeText(n) {
-  const lines = [`${label(n)} (${n.kind})`, `${short(n.calls)} calls, ${percent(n.error_ratio)} failed`];
+  const lines = [`${label(n)} (${n.kind})`, `${short(n.calls)} calls, ${share(n.error_ratio)} failed`];
   if (n.duration) lines.push(`p50 ${duration(n.duration.p50_ns)}, p95 ${duration(n.duration.p95_ns)}, p99 ${duration(n.duration.p99_ns)}`);
   const now = changed(n);
   if (now) lines.push(now);
@@ -114,7 +106,7 @@ function draw({ nodes, edges }) {
       svg("rect", { x: p.x, y: p.y, width: WIDTH, height: HEIGHT, rx: n.kind === "service" ? 8 : 19 }),
       svg("text", { x: p.x + WIDTH / 2, y: p.y + 16, "text-anchor": "middle" }, cut(label(n), 21)),
       svg("text", { class: "calls", x: p.x + WIDTH / 2, y: p.y + 30, "text-anchor": "middle" },
-        n.calls > 0 ? `${rate(n.calls_per_second)}/s · ${percent(n.error_ratio)} failed` : n.kind));
+        n.calls > 0 ? `${rate(n.calls_per_second)}/s · ${share(n.error_ratio)} failed` : n.kind));
     if (n.kind === "service") g.addEventListener("click", () => choose(n.name));
     drawing.append(g);
   }
@@ -123,7 +115,7 @@ function draw({ nodes, edges }) {
 
 const LATENCY = [{ title: "p50", number: true }, { title: "p95", number: true }, { title: "p99", number: true }];
 const quantiles = (l) => (l ? [duration(l.p50_ns), duration(l.p95_ns), duration(l.p99_ns)] : ["", "", ""]);
-const failedCell = (thing) => ({ text: percent(thing.error_ratio), class: thing.error_ratio >= FAILING ? "bad" : "" });
+const failedCell = (thing) => ({ text: share(thing.error_ratio), class: thing.error_ratio >= FAILING ? "bad" : "" });
 const apdex = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
 
 function showServices(nodes) {

@@ -1,14 +1,9 @@
 // A sparkline: counts per second as a line over an area, drawn as SVG.
 
-const SVG = "http://www.w3.org/2000/svg";
+import { el, svg } from "./dom.js";
+
 const WIDTH = 300;
 const HEIGHT = 64;
-
-function shape(name, attributes) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
 
 /** smooth is the mean over each second and the four before it: blocks arrive in lumps. */
 export function smooth(values) {
@@ -20,10 +15,10 @@ export function smooth(values) {
 
 export class Sparkline {
   constructor() {
-    this.node = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-    this.area = shape("path", { class: "area" });
-    this.line = shape("path", { class: "line" });
-    this.node.append(shape("path", { class: "base", d: `M0 ${HEIGHT - 0.5}H${WIDTH}` }), this.area, this.line);
+    this.node = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+    this.area = svg("path", { class: "area" });
+    this.line = svg("path", { class: "line" });
+    this.node.append(svg("path", { class: "base", d: `M0 ${HEIGHT - 0.5}H${WIDTH}` }), this.area, this.line);
   }
 
   /** draw shows the values, oldest first, and returns the largest of them. */
@@ -37,4 +32,11 @@ export class Sparkline {
     this.node.setAttribute("aria-label", label);
     return most;
   }
+}
+
+/** sparkline draws values for a cell of a table. */
+export function sparkline(values, label) {
+  const spark = new Sparkline();
+  spark.draw(values, label);
+  return el("span", { class: "spark signal logs" }, spark.node);
 }

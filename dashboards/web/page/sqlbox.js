@@ -1,6 +1,6 @@
 // The SQL box: a query, its result as a table, and the same as a command.
 
-import { $, el, table } from "./dom.js";
+import { $, small, table } from "./dom.js";
 import { bytes, whole } from "./format.js";
 import { Refused, sql } from "./server.js";
 
@@ -82,11 +82,7 @@ async function run() {
 export function startSQLBox() {
   const text = $("sql-text");
   text.value = examples[0][1];
-  $("sql-examples").append(...examples.map(([name, query]) => {
-    const button = el("button", { type: "button", class: "small" }, name);
-    button.addEventListener("click", () => { text.value = query; showCommand(); run(); });
-    return button;
-  }));
+  $("sql-examples").append(...examples.map(([name, query]) => small(name, "", () => { text.value = query; showCommand(); run(); })));
   text.addEventListener("input", showCommand);
   text.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); }

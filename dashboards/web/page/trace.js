@@ -2,7 +2,7 @@
 // its time is.
 
 import { $, el, table } from "./dom.js";
-import { clock, duration } from "./format.js";
+import { clock, duration, share } from "./format.js";
 import { lineOfContext, showLines } from "./logline.js";
 import { trace, traceLogs } from "./server.js";
 import { before, view } from "./views.js";
@@ -62,8 +62,6 @@ function row(span, width) {
   node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(details(span)); });
   return node;
 }
-
-const share = (s) => `${(100 * s).toFixed(s < 0.1 ? 1 : 0)} %`;
 
 function showServices(found) {
   table($("trace-services"), [{ title: "service" }, { title: "spans", number: true }, { title: "failed", number: true },

@@ -50,6 +50,9 @@ export function change(changes) {
   else location.hash = wanted;
 }
 
+/** changeTime changes the time to one from a moment to another, in milliseconds since 1970. */
+export const changeTime = (from, to) => change({ range: "", from: String(from), to: String(to) });
+
 function showNavigation() {
   for (const link of document.querySelectorAll("nav a")) {
     const id = link.dataset.view;

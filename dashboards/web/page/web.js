@@ -2,10 +2,10 @@
 // select.
 
 import { TimeChart } from "./chart.js";
-import { $, el } from "./dom.js";
+import { $, chip, el, fact, tile } from "./dom.js";
 import { bytes, percent, seconds, short } from "./format.js";
 import { weblog } from "./server.js";
-import { change, refresh as again, view } from "./views.js";
+import { change, changeTime, refresh as again, view } from "./views.js";
 import { COUNTRIES, LESS, MORE, PANELS, countryName, panelCard, panelRows, wanted } from "./webpanels.js";
 import { showMap } from "./worldmap.js";
 
@@ -14,6 +14,9 @@ const FILTERS = {
   site: "site", service: "service", host: "host", client: "client", country: "country", user: "user", method: "method", path: "path", route: "route", protocol: "protocol",
   status: "status", referrer_host: "referring site", browser: "browser", system: "system", bot: "bot", cache: "cache", tls: "TLS", user_agent: "user agent",
 };
+
+// Inputs that select too, and their parameters.
+const INPUTS = [["web-bots", "bots"], ["web-asset", "asset"], ["web-home", "home"]];
 
 let parameters = new URLSearchParams();
 
@@ -28,18 +31,11 @@ function choose(selects) {
 }
 
 function showChips() {
-  $("web-chips").replaceChildren(...Object.entries(FILTERS).flatMap(([name, title]) => parameters.getAll(name).map((value) => {
-    const chip = el("button", { type: "button", class: "chip", title: "Remove this filter" }, `${title} = ${name === "country" ? countryName(value) : value}`, el("span", { "aria-hidden": "true" }, " ×"));
-    chip.addEventListener("click", () => change({ [name]: parameters.getAll(name).filter((v) => v !== value) }));
-    return chip;
-  })));
-  for (const [id, name] of [["web-bots", "bots"], ["web-asset", "asset"], ["web-home", "home"]]) {
+  $("web-chips").replaceChildren(...Object.entries(FILTERS).flatMap(([name, title]) => parameters.getAll(name).map((value) =>
+    chip(`${title} = ${name === "country" ? countryName(value) : value}`, () => change({ [name]: parameters.getAll(name).filter((v) => v !== value) })))));
+  for (const [id, name] of INPUTS) {
     if (document.activeElement !== $(id)) $(id).value = parameters.get(name) ?? "";
   }
-}
-
-function tile(title, value, note = "", style = "") {
-  return el("article", { class: "card tile" }, el("h2", {}, title), el("p", { class: `figure ${style}` }, value), el("p", { class: "quiet" }, note));
 }
 
 function showTiles({ totals: t, sessions: s }) {
@@ -70,7 +66,7 @@ function showCharts(found) {
   const slots = found.over_time.map((m) => Date.parse(m.time));
   for (const c of CHARTS) {
     if (!c.chart) {
-      c.chart = new TimeChart({ height: 90, format: c.format ?? short, choose: (from, to) => change({ range: "", from: String(from), to: String(to) }) });
+      c.chart = new TimeChart({ height: 90, format: c.format ?? short, choose: changeTime });
       $("web-charts").append(el("article", { class: "card" }, el("h2", {}, c.title), c.chart.node));
     }
     c.chart.draw({
@@ -94,7 +90,7 @@ function showPlaces(found) {
   if (t.abroad) {
     parts.push(el("h2", {}, `From abroad `, el("span", { class: "quiet" }, `not from ${t.home_countries.map(countryName).join(", ")}`)),
       el("p", { class: "facts" }, ...[["requests", short(t.abroad.requests)], ["visitors", short(t.abroad.visitors)], ["sent", bytes(t.abroad.bytes)], ["failed", short(t.abroad.failed)]]
-        .map(([name, value]) => el("span", {}, el("b", {}, value), ` ${name}`))));
+        .map(([name, value]) => fact(name, value))));
   }
   const abroad = rows.filter((r) => !home.has(r.name));
   parts.push(el("div", { class: "scroll" }, panelRows(COUNTRIES, (t.abroad ? abroad : rows).slice(0, 12), choose)));
@@ -136,7 +132,7 @@ export function startWeb() {
     $("web-filter-value").value = "";
     choose({ [$("web-filter-name").value]: value });
   });
-  for (const [id, name] of [["web-bots", "bots"], ["web-asset", "asset"], ["web-home", "home"]]) {
+  for (const [id, name] of INPUTS) {
     $(id).addEventListener("change", () => change({ [name]: $(id).value.trim() }));
   }
   view("web", { refresh });
