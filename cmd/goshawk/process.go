@@ -26,7 +26,6 @@ import (
 	chsink "github.com/goshawk-observability/goshawk/sinks/clickhouse"
 	"github.com/goshawk-observability/goshawk/sinks/deadletter"
 	kafkasink "github.com/goshawk-observability/goshawk/sinks/kafka"
-	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 func newProcess() *cobra.Command {
@@ -116,34 +115,11 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 		if err != nil {
 			return nil, fmt.Errorf("pipelines.%s.%w", stream.name, err)
 		}
-		signal := stream.signal
 		var consumer pipeline.Consumer
-		if consumer, err = consumers.Consumer(stream.group, stream.topic, signal, stream.settings.Source); err != nil {
+		if consumer, err = consumers.Consumer(stream.group, stream.topic, stream.signal, stream.settings.Source); err != nil {
 			return nil, err
 		}
-		if signal == telemetry.Metrics && s.Sinks.Rollup.Enabled {
-			job := newRollupJob(s, o.Log, conn, columns, o.Registry)
-			consumer = beside{consumer, func(ctx context.Context) {
-				defer o.Repanic()
-				job.Run(ctx)
-			}}
-		}
-		if signal == telemetry.Spans && s.Sinks.Sampling.Enabled {
-			job := newSamplingJob(s, o.Log, conn, columns, o.Registry)
-			consumer = beside{consumer, func(ctx context.Context) {
-				defer o.Repanic()
-				job.Run(ctx)
-			}}
-		}
-		if signal == telemetry.Spans && s.Sinks.Topology.Enabled {
-			job := newTopologyJob(s, o, producer, conn)
-			consumer = beside{consumer, func(ctx context.Context) {
-				defer o.Repanic()
-				job.Run(ctx)
-			}}
-		}
-		if stream.topic == s.Topics.Logs && s.Sinks.Patterns.Enabled {
-			job := newPatternsJob(s, o, producer, conn)
+		for _, job := range newJobs(stream.topic, s, o, producer, conn, columns) {
 			consumer = beside{consumer, func(ctx context.Context) {
 				defer o.Repanic()
 				job.Run(ctx)
@@ -173,6 +149,29 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 		})
 	}
 	return runner, nil
+}
+
+// job is what runs beside the workers of a topic.
+type job interface{ Run(ctx context.Context) }
+
+// newJobs makes the jobs of a topic that are enabled.
+func newJobs(name string, s Settings, o *observe.Observer, producer *topic.Producer, conn clickhouse.Conn, columns *clickhouse.Columns) []job {
+	var jobs []job
+	for _, one := range []struct {
+		topic   string
+		enabled bool
+		make    func() job
+	}{
+		{s.Topics.Metrics, s.Sinks.Rollup.Enabled, func() job { return newRollupJob(s, o.Log, conn, columns, o.Registry) }},
+		{s.Topics.Spans, s.Sinks.Sampling.Enabled, func() job { return newSamplingJob(s, o.Log, conn, columns, o.Registry) }},
+		{s.Topics.Spans, s.Sinks.Topology.Enabled, func() job { return newTopologyJob(s, o, producer, conn) }},
+		{s.Topics.Logs, s.Sinks.Patterns.Enabled, func() job { return newPatternsJob(s, o, producer, conn) }},
+	} {
+		if one.topic == name && one.enabled {
+			jobs = append(jobs, one.make())
+		}
+	}
+	return jobs
 }
 
 // sinkMetrics are what the sinks of all workers report.

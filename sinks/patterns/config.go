@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 )
 
 // Config says what is watched, and how closely.
@@ -78,11 +80,11 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) vanishAfter() minute { return minute(c.VanishAfter / time.Minute) }
-func (c *Config) lateness() minute    { return minute(c.Lateness / time.Minute) }
-func (c *Config) learn() minute       { return minute(c.Learn / time.Minute) }
-func (c *Config) forgetAfter() minute { return minute(c.ForgetAfter / time.Minute) }
+func (c *Config) vanishAfter() watch.Minute { return watch.Minutes(c.VanishAfter) }
+func (c *Config) lateness() watch.Minute    { return watch.Minutes(c.Lateness) }
+func (c *Config) learn() watch.Minute       { return watch.Minutes(c.Learn) }
+func (c *Config) forgetAfter() watch.Minute { return watch.Minutes(c.ForgetAfter) }
 
 // recent is for how long after its last line a tenant is looked at, and how far
 // back the first look goes.
-func (c *Config) recent() minute { return min(c.vanishAfter(), 24*60) + c.lateness() }
+func (c *Config) recent() watch.Minute { return min(c.vanishAfter(), 24*60) + c.lateness() }

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/goshawk-observability/goshawk/pipeline"
+	"github.com/goshawk-observability/goshawk/sinks/watch"
+	"github.com/goshawk-observability/goshawk/sinks/watch/watchtest"
 	"github.com/goshawk-observability/goshawk/telemetry/logpattern"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
@@ -42,12 +44,12 @@ func TestEvents(t *testing.T) {
 
 	var merged, variants uint64
 	var text, state string
-	err := f.conn.QueryRow(context.Background(), "SELECT any(merged_id), count(), any(merged), toString(any(state)) FROM "+f.dialect.Table(tables.LogPatterns)+
+	err := f.Conn.QueryRow(context.Background(), "SELECT any(merged_id), count(), any(merged), toString(any(state)) FROM "+f.Dialect.Table(tables.LogPatterns)+
 		" FINAL WHERE startsWith(pattern, 'session') GROUP BY merged_id").Scan(&merged, &variants, &text, &state)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := logpattern.ID([]byte("session opened for user bob by <*>")); merged != want || variants != 3 || text != "session opened for user <*> by <*>" || state != present {
+	if want := logpattern.ID([]byte("session opened for user bob by <*>")); merged != want || variants != 3 || text != "session opened for user <*> by <*>" || state != watch.Present {
 		t.Errorf("%d variants are merged to %d %q, which is %s; want 3, %d", variants, merged, text, state, want)
 	}
 
@@ -65,16 +67,16 @@ func TestEvents(t *testing.T) {
 
 	// As people ask for it.
 	var got [8]string
-	err = f.conn.QueryRow(context.Background(), `SELECT severity_text, body, attributes['log_pattern.id'], attributes['log_pattern.severity'],
+	err = f.Conn.QueryRow(context.Background(), `SELECT severity_text, body, attributes['log_pattern.id'], attributes['log_pattern.severity'],
 	attributes['log_pattern.first_seen'], attributes['log_pattern.last_seen'], scope_name, toString(service)
-FROM `+f.dialect.Table(tables.Logs)+` WHERE event_name = 'log_pattern.vanished' AND position(body, 'cache') > 0`).Scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5], &got[6], &got[7])
+FROM `+f.Dialect.Table(tables.Logs)+` WHERE event_name = 'log_pattern.vanished' AND position(body, 'cache') > 0`).Scan(&got[0], &got[1], &got[2], &got[3], &got[4], &got[5], &got[6], &got[7])
 	if err != nil {
 		t.Fatal(err)
 	}
-	last := f.at(3).Format(time.RFC3339)
+	last := f.At(3).Format(time.RFC3339)
 	if diff := cmp.Diff([8]string{
 		"WARN", "log pattern has vanished, it last came at " + last + ": cache miss for item <*>", fmt.Sprint(logpattern.ID([]byte("cache miss for item <*>"))),
-		"INFO", f.at(1).Format(time.RFC3339), last, "github.com/goshawk-observability/goshawk/sinks/patterns", "cart",
+		"INFO", f.At(1).Format(time.RFC3339), last, "github.com/goshawk-observability/goshawk/sinks/patterns", "cart",
 	}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
@@ -84,19 +86,17 @@ FROM `+f.dialect.Table(tables.Logs)+` WHERE event_name = 'log_pattern.vanished' 
 
 	// Events that Kafka will never take are counted and left out.
 	f.lines(t, "a", 402, "cart: a new thing", "cart: order 11 placed")
-	f.producer.fail = pipeline.ErrRefused
+	f.Producer.Fail = pipeline.ErrRefused
 	f.look(t, 402)
-	f.producer.fail = nil
+	f.Producer.Fail = nil
 	f.look(t, 402)
-	if got := testutil.ToFloat64(f.job.metrics.refused); got != 1 {
+	if got := testutil.ToFloat64(f.job.metrics.Refused); got != 1 {
 		t.Errorf("%v events were refused", got)
 	}
-	if got := testutil.ToFloat64(f.job.metrics.patterns.WithLabelValues(present)); got != 4 {
+	if got := testutil.ToFloat64(f.job.metrics.patterns.WithLabelValues(watch.Present)); got != 4 {
 		t.Errorf("%v patterns are known", got)
 	}
 }
-
-var errKilled = errors.New("killed")
 
 // TestKilled kills jobs before any of their steps, loses answers of Kafka, and
 // pauses a job while another takes over. Every event is there once.
@@ -107,48 +107,28 @@ func TestKilled(t *testing.T) {
 	f.lines(t, "a", 0, "cart: zero")
 	f.look(t, 0)
 	var want []string
-	kills, reached := 0, map[string]int{}
+	k := &watchtest.Killer{Random: r, Steps: 4, Reached: map[string]int{}}
 	for m := 1; m <= 2*len(words); m++ {
 		line := "cart: " + words[(m-1)/2] + " came at last"
 		if m%2 == 1 {
 			want = append(want, fmt.Sprintf("a %02d new %s", m, line))
 		}
 		f.lines(t, "a", m, line)
-		for {
-			f.clock = f.at(m + 1)
-			left := r.IntN(4)
-			f.job.step = func(name string) error {
-				reached[name]++
-				if left--; left == 0 {
-					return errKilled
-				}
-				return nil
-			}
-			f.producer.lost = nil
-			if r.IntN(3) == 0 {
-				f.producer.lost = errKilled
-			}
-			err := f.job.Look(context.Background())
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, errKilled) {
-				t.Fatal(err)
-			}
-			kills++
+		f.Clock = f.At(m + 1)
+		for !k.Look(t, f.Bed, f.job, &f.job.Step) {
 			paused := f.job
 			f.restart()
 			if r.IntN(2) == 0 { // the old one goes on for a while
-				paused.step = func(string) error { return nil }
-				if err := paused.Look(context.Background()); err != nil && !errors.Is(err, errKilled) {
+				paused.Step = func(string) error { return nil }
+				if err := paused.Look(context.Background()); err != nil && !errors.Is(err, watchtest.ErrKilled) {
 					t.Fatal(err)
 				}
 			}
 		}
 	}
 	f.want(t, want...)
-	if repeated := f.stored(t); kills < 10 || repeated == 0 || reached["write"] == 0 || reached["produce"] == 0 || reached["announced"] == 0 {
-		t.Errorf("%d kills, %d repeats, %v: that shows nothing", kills, repeated, reached)
+	if repeated := f.Stored(t); k.Kills < 10 || repeated == 0 || k.Reached["write"] == 0 || k.Reached["produce"] == 0 || k.Reached["announced"] == 0 {
+		t.Errorf("%d kills, %d repeats, %v: that shows nothing", k.Kills, repeated, k.Reached)
 	}
 }
 

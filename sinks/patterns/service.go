@@ -4,59 +4,32 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 	"github.com/goshawk-observability/goshawk/telemetry/logpattern"
-)
-
-// minute is a time in minutes since 1970.
-type minute int64
-
-func (m minute) time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
-
-func minuteOf(t time.Time) minute { return minute(t.Unix() / 60) }
-
-// The states, as the table log_patterns has them.
-const (
-	present  = "present"
-	vanished = "vanished"
 )
 
 // sight is when a pattern was seen: first and last of the minutes that were looked
 // at, and the most severe class of its lines.
 type sight struct {
 	text        string
-	first, last minute
+	first, last watch.Minute
 	class       uint8
 }
 
 // member is what is known of a pattern as it is counted. Those of a service that
 // are merged are members of one merged pattern, which has the id of the first.
 type member struct {
-	text        string
-	merged      uint64
-	first, last minute
-	class       uint8
-
-	// What follows is of the merged pattern that has the id of this member: whether
-	// it has vanished, since when it is in its state, whether Kafka has the event
-	// of that or there is none to make, and at how many looks it had come since.
-	gone      bool
-	changed   minute
-	announced bool
-	looks     uint32
+	text   string
+	merged uint64
+	class  uint8
+	// Known has when the pattern was seen. Its state and the event of that are of
+	// the merged pattern that has the id of this member, as is at how many looks
+	// that had come.
+	watch.Known
+	looks uint32
 
 	revision uint64
-	// written is what last was when the books were written, -1 where they have
-	// to be.
-	written minute
-}
-
-func (m *member) state() string {
-	if m.gone {
-		return vanished
-	}
-	return present
 }
 
 // service is what is known of one service.
@@ -65,7 +38,7 @@ type service struct {
 	// texts are the merged patterns, by id.
 	texts map[uint64]string
 	// born and newest are the first and last minute in which a line came.
-	born, newest minute
+	born, newest watch.Minute
 	// unmerged is set while there are members that no merged pattern was found for.
 	unmerged bool
 }
@@ -128,7 +101,7 @@ func (s *service) before(a, b uint64) bool {
 	if leads := x.merged == a; leads != (y.merged == b) {
 		return leads
 	}
-	return cmp.Or(cmp.Compare(x.first, y.first), cmp.Compare(a, b)) < 0
+	return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(a, b)) < 0
 }
 
 // move makes a member one of another merged pattern.
@@ -136,9 +109,9 @@ func (s *service) move(id uint64, m *member, merged uint64) {
 	if m.merged == id { // its own is no more
 		leader := s.members[merged]
 		leader.looks = max(leader.looks, m.looks)
-		m.gone, m.announced = false, true
+		m.Gone, m.Announced = false, true
 	}
-	m.merged, m.written = merged, -1
+	m.merged, m.Written = merged, -1
 }
 
 // sets are disjoint sets of numbers.

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 	"github.com/goshawk-observability/goshawk/telemetry/logpattern"
 )
 
 // seen returns what was seen in a minute, each as "service: pattern".
-func seen(at minute, all ...string) map[name]sight {
+func seen(at watch.Minute, all ...string) map[name]sight {
 	sights := map[name]sight{}
 	for _, line := range all {
 		service, text, _ := strings.Cut(line, ": ")
@@ -87,7 +88,7 @@ func TestMergedID(t *testing.T) {
 	first := logpattern.ID([]byte("login of user alice ok"))
 	tenant.take(seen(100, "s: login of user alice ok"), 100, false, &cfg)
 	for i, user := range []string{"bob", "carol", "dave", "erin"} {
-		tenant.take(seen(minute(90-i), "s: login of user "+user+" ok"), 101, false, &cfg)
+		tenant.take(seen(watch.Minute(90-i), "s: login of user "+user+" ok"), 101, false, &cfg)
 	}
 	s := tenant.services["s"]
 	for _, m := range s.members {
@@ -131,8 +132,8 @@ func TestGap(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.VanishAfter, cfg.ForgetAfter = time.Hour, 30*24*time.Hour
 	tenant := newTenant()
-	gone := map[string]minute{}
-	for at := minute(1); at < 5000; at++ {
+	gone := map[string]watch.Minute{}
+	for at := watch.Minute(1); at < 5000; at++ {
 		lines := []string{"s: always"}
 		if at < 1000 && at%20 == 0 {
 			lines = append(lines, "s: now and then")
@@ -145,15 +146,15 @@ func TestGap(t *testing.T) {
 		}
 		tenant.take(seen(at, lines...), at, at == 1, &cfg)
 		for _, n := range tenant.pending() {
-			tenant.member(n).announced = true
+			tenant.member(n).Announced = true
 		}
 		tenant.age(&cfg)
 		for _, n := range tenant.pending() {
 			gone[tenant.member(n).text] = at
-			tenant.member(n).announced = true
+			tenant.member(n).Announced = true
 		}
 	}
-	if want := map[string]minute{"now and then": 980 + 200, "quite often": 999 + 60}; !maps.Equal(gone, want) {
+	if want := map[string]watch.Minute{"now and then": 980 + 200, "quite often": 999 + 60}; !maps.Equal(gone, want) {
 		t.Errorf("vanished: %v, want %v", gone, want)
 	}
 }
@@ -166,7 +167,7 @@ func TestLimits(t *testing.T) {
 	tenant := newTenant()
 	word := func(i int) string { return string([]byte{'a' + byte(i%26), 'b' + byte(i/26)}) }
 	for i := range 100 {
-		tenant.take(seen(minute(i), "s1: "+word(i), "s2: "+word(i), "s3: "+word(i)), minute(i), false, &cfg)
+		tenant.take(seen(watch.Minute(i), "s1: "+word(i), "s2: "+word(i), "s3: "+word(i)), watch.Minute(i), false, &cfg)
 		if tenant.total > 8 || len(tenant.services["s1"].members) > 5 {
 			t.Fatalf("%d patterns are known", tenant.total)
 		}
@@ -175,7 +176,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("%d patterns are known, %d are not", tenant.total, tenant.refused)
 	}
 	// What has vanished makes room once it is forgotten.
-	late := minute(100) + 2*cfg.forgetAfter()
+	late := watch.Minute(100) + 2*cfg.forgetAfter()
 	tenant.take(seen(late, "s1: "+word(0)), late, false, &cfg)
 	tenant.age(&cfg)
 	later := late + cfg.forgetAfter() + 1

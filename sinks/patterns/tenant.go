@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 )
 
 // name names a pattern of a tenant.
@@ -16,12 +18,6 @@ func (n name) compare(other name) int {
 	return cmp.Or(cmp.Compare(n.service, other.service), cmp.Compare(n.id, other.id))
 }
 
-// activity is what a tenant's lines are of late.
-type activity struct {
-	newest minute
-	rows   uint64
-}
-
 // tenant is what is known of one tenant.
 type tenant struct {
 	name     string
@@ -31,13 +27,13 @@ type tenant struct {
 	total, refused int
 	// seen is what there was at the last look, zero before the first and as long
 	// as that is not dealt with.
-	seen activity
+	seen watch.Activity
 }
 
 const (
 	// refresh is by how many minutes the books may be behind in when something was
 	// seen last.
-	refresh = minute(30)
+	refresh = watch.Minute(30)
 	// gaps is how many of its usual gaps a pattern may be silent for.
 	gaps = 10
 	// usual is at how many looks a pattern has to have come for its gap to be
@@ -46,11 +42,11 @@ const (
 )
 
 // from returns the minute after which something may have come that is not known.
-func (t *tenant) from(newest minute, cfg *Config) minute {
-	if t.seen.newest != 0 {
-		return t.seen.newest - cfg.lateness()
+func (t *tenant) from(newest watch.Minute, cfg *Config) watch.Minute {
+	if t.seen.Newest != 0 {
+		return t.seen.Newest - cfg.lateness()
 	}
-	last := minute(0)
+	last := watch.Minute(0)
 	for _, s := range t.services {
 		last = max(last, s.newest)
 	}
@@ -59,7 +55,7 @@ func (t *tenant) from(newest minute, cfg *Config) minute {
 
 // take brings what is known up to date by what was seen. Where a tenant is learned
 // nothing is news.
-func (t *tenant) take(sights map[name]sight, newest minute, learning bool, cfg *Config) {
+func (t *tenant) take(sights map[name]sight, newest watch.Minute, learning bool, cfg *Config) {
 	fresh := map[name]bool{}
 	came := map[name]bool{} // merged patterns
 	t.refused = 0
@@ -82,21 +78,21 @@ func (t *tenant) take(sights map[name]sight, newest minute, learning bool, cfg *
 			t.refused++
 		case m == nil:
 			s.members[n.id] = &member{
-				text: seen.text, first: seen.first, last: seen.last, class: seen.class, changed: seen.first, announced: true, looks: 1,
-				revision: uint64(newest) << 24, written: -1, //nolint:gosec // not negative
+				Known: watch.Known{First: seen.first, Last: seen.last, Changed: seen.first, Announced: true, Written: -1},
+				text:  seen.text, class: seen.class, looks: 1, revision: uint64(newest) << 24, //nolint:gosec // not negative
 			}
 			t.total++
 			fresh[n] = true
 			s.unmerged = true
 		default:
-			if m.announced { // an event is about what was first seen
-				m.first = min(m.first, seen.first)
+			if m.Announced { // an event is about what was first seen
+				m.First = min(m.First, seen.first)
 			}
 			if seen.class > m.class {
-				m.class, m.written = seen.class, -1
+				m.class, m.Written = seen.class, -1
 			}
-			if seen.last > m.last {
-				m.last = seen.last
+			if seen.last > m.Last {
+				m.Last = seen.last
 				came[name{n.service, m.merged}] = true
 			}
 		}
@@ -109,7 +105,7 @@ func (t *tenant) take(sights map[name]sight, newest minute, learning bool, cfg *
 		s.merge()
 		for _, m := range s.members {
 			if text, ok := old[m.merged]; ok && text != s.texts[m.merged] {
-				m.written = -1
+				m.Written = -1
 			}
 		}
 	}
@@ -121,7 +117,7 @@ func (t *tenant) take(sights map[name]sight, newest minute, learning bool, cfg *
 	for n := range came {
 		if m := t.services[n.service].leader(n.id); m != nil {
 			if m.looks++; m.looks <= usual {
-				m.written = -1
+				m.Written = -1
 			}
 		}
 	}
@@ -130,8 +126,8 @@ func (t *tenant) take(sights map[name]sight, newest minute, learning bool, cfg *
 	}
 	for n := range fresh {
 		s := t.services[n.service]
-		if m := s.members[n.id]; m.merged == n.id && m.first > s.born+cfg.learn() {
-			m.announced = false
+		if m := s.members[n.id]; m.merged == n.id && m.First > s.born+cfg.learn() {
+			m.Announced = false
 		}
 	}
 }
@@ -150,24 +146,24 @@ func (s *service) leader(id uint64) *member {
 // has been gone for long.
 func (t *tenant) age(cfg *Config) {
 	for of, s := range t.services {
-		last, first := map[uint64]minute{}, map[uint64]minute{}
+		last, first := map[uint64]watch.Minute{}, map[uint64]watch.Minute{}
 		for _, m := range s.members {
-			if at, ok := first[m.merged]; !ok || m.first < at {
-				first[m.merged] = m.first
+			if at, ok := first[m.merged]; !ok || m.First < at {
+				first[m.merged] = m.First
 			}
-			last[m.merged] = max(last[m.merged], m.last)
+			last[m.merged] = max(last[m.merged], m.Last)
 		}
 		for id, at := range last {
 			m := s.members[id]
 			since := s.newest - quiet(at-first[id], m.looks, cfg)
-			change := func(gone bool, at minute) {
-				m.gone, m.changed, m.announced, m.written = gone, max(at, m.changed+1), m.looks < usual, -1
+			change := func(gone bool, at watch.Minute) {
+				m.Gone, m.Changed, m.Announced, m.Written = gone, max(at, m.Changed+1), m.looks < usual, -1
 			}
 			switch {
-			case !m.announced: // one thing after the other
-			case !m.gone && at <= since:
+			case !m.Announced: // one thing after the other
+			case !m.Gone && at <= since:
 				change(true, s.newest)
-			case m.gone && at > since:
+			case m.Gone && at > since:
 				change(false, at)
 			}
 		}
@@ -180,11 +176,11 @@ func (t *tenant) age(cfg *Config) {
 
 // forget forgets merged patterns that are gone since before a time, and other
 // members that have not come since. What varies is known by their texts.
-func (t *tenant) forget(s *service, before minute) {
+func (t *tenant) forget(s *service, before watch.Minute) {
 	var old []uint64
 	for id, m := range s.members {
 		leader := s.members[m.merged]
-		if leader.gone && leader.announced && leader.changed < before || id != m.merged && m.last < before {
+		if leader.Gone && leader.Announced && leader.Changed < before || id != m.merged && m.Last < before {
 			old = append(old, id)
 		}
 	}
@@ -196,22 +192,22 @@ func (t *tenant) forget(s *service, before minute) {
 }
 
 // quiet returns for how long a merged pattern may not come until it has vanished.
-func quiet(span minute, looks uint32, cfg *Config) minute {
+func quiet(span watch.Minute, looks uint32, cfg *Config) watch.Minute {
 	after := cfg.vanishAfter()
 	if looks > 1 {
-		after = max(after, gaps*span/minute(looks-1))
+		after = max(after, gaps*span/watch.Minute(looks-1))
 	}
 	return min(after, cfg.forgetAfter()/2)
 }
 
 // unwritten returns the members that the books have to be written of.
 func (t *tenant) unwritten() []name {
-	return t.filter(func(_ uint64, m *member) bool { return m.written < 0 || m.last >= m.written+refresh })
+	return t.filter(func(_ uint64, m *member) bool { return m.Unwritten(refresh) })
 }
 
 // pending returns the merged patterns whose events may not be in Kafka.
 func (t *tenant) pending() []name {
-	return t.filter(func(id uint64, m *member) bool { return m.merged == id && !m.announced })
+	return t.filter(func(id uint64, m *member) bool { return m.merged == id && !m.Announced })
 }
 
 func (t *tenant) filter(of func(uint64, *member) bool) []name {

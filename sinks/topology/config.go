@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 )
 
 // Config says what is watched, and how closely.
@@ -69,6 +71,6 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func (c *Config) vanishAfter() minute { return minute(c.VanishAfter / time.Minute) }
-func (c *Config) lateness() minute    { return minute(c.Lateness / time.Minute) }
-func (c *Config) forgetAfter() minute { return minute(c.ForgetAfter / time.Minute) }
+func (c *Config) vanishAfter() watch.Minute { return watch.Minutes(c.VanishAfter) }
+func (c *Config) lateness() watch.Minute    { return watch.Minutes(c.Lateness) }
+func (c *Config) forgetAfter() watch.Minute { return watch.Minutes(c.ForgetAfter) }

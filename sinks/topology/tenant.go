@@ -4,17 +4,10 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
+	"github.com/goshawk-observability/goshawk/sinks/watch"
 	"github.com/goshawk-observability/goshawk/telemetry"
 )
-
-// minute is a time in minutes since 1970.
-type minute int64
-
-func (m minute) time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
-
-func minuteOf(t time.Time) minute { return minute(t.Unix() / 60) }
 
 // kind is what kind of thing may come and go.
 type kind uint8
@@ -29,12 +22,6 @@ const (
 var kinds = [...]string{service: "service", version: "version", edge: "edge"}
 
 func (k kind) String() string { return kinds[k] }
-
-// The states, as the table topology has them.
-const (
-	present  = "present"
-	vanished = "vanished"
-)
 
 // thing is what may come and go.
 type thing struct {
@@ -52,45 +39,24 @@ func (th thing) compare(other thing) int {
 // sight is when a thing was seen: first and last of the minutes that were looked
 // at, and a trace of the last.
 type sight struct {
-	first, last minute
+	first, last watch.Minute
 	trace       telemetry.TraceID
 }
 
 // known is what is known of a thing.
 type known struct {
-	// first and last are when it was seen at all, and changed is since when it is
-	// in its state.
-	first, last, changed minute
-	gone                 bool // whether it has vanished
-	// announced is set once Kafka has the event of the last change.
-	announced bool
-	trace     telemetry.TraceID
-	// written is what last was when the books were written, -1 where they have
-	// to be.
-	written minute
-}
-
-func (k *known) state() string {
-	if k.gone {
-		return vanished
-	}
-	return present
+	watch.Known
+	trace telemetry.TraceID
 }
 
 // revision grows with every change of what is known, whoever makes it: a job that
 // was paused while another took over puts nothing back.
 func (k *known) revision() uint64 {
-	r := uint64(k.changed) << 32 //nolint:gosec // not negative
-	if k.announced {
+	r := uint64(k.Changed) << 32 //nolint:gosec // not negative
+	if k.Announced {
 		r |= 1 << 31
 	}
-	return r | uint64(k.last) //nolint:gosec // not negative
-}
-
-// activity is what a tenant's tables have of late.
-type activity struct {
-	newest minute
-	rows   uint64
+	return r | uint64(k.Last) //nolint:gosec // not negative
 }
 
 // tenant is what is known of one tenant.
@@ -99,59 +65,59 @@ type tenant struct {
 	things map[thing]*known
 	// seen is what there was at the last look, zero before the first and as long
 	// as that is not dealt with. It is here to find out what came since.
-	seen activity
+	seen watch.Activity
 	// refused is how many things are seen and not known because of the limit.
 	refused int
 }
 
 // refresh is by how many minutes the books may be behind in when something was
 // seen last.
-const refresh = minute(10)
+const refresh = watch.Minute(10)
 
 // from returns the minute after which something may have changed that is not
 // known. What was before all that is known was not learned, and is no news.
-func (t *tenant) from(newest minute, cfg *Config) minute {
+func (t *tenant) from(newest watch.Minute, cfg *Config) watch.Minute {
 	last, first := newest-cfg.vanishAfter(), newest
 	for _, k := range t.things {
-		first = min(first, k.first)
-		if !k.gone {
-			last = min(last, k.last)
+		first = min(first, k.First)
+		if !k.Gone {
+			last = min(last, k.Last)
 		}
 	}
 	from := last - cfg.lateness() - refresh
-	if t.seen.newest != 0 {
-		from = t.seen.newest - cfg.lateness()
+	if t.seen.Newest != 0 {
+		from = t.seen.Newest - cfg.lateness()
 	}
 	return max(from, first-1, newest-cfg.forgetAfter())
 }
 
 // learn takes for known what was seen.
-func (t *tenant) learn(sights map[thing]sight, newest minute, cfg *Config) {
+func (t *tenant) learn(sights map[thing]sight, newest watch.Minute, cfg *Config) {
 	for _, th := range sorted(sights) {
 		if len(t.things) >= cfg.MaxThings {
 			t.refused++
 			continue
 		}
 		s := sights[th]
-		t.things[th] = &known{first: s.first, last: s.last, changed: newest, announced: true, trace: s.trace, written: -1}
+		t.things[th] = &known{Known: watch.Known{First: s.first, Last: s.last, Changed: newest, Announced: true, Written: -1}, trace: s.trace}
 	}
 }
 
 // compare brings what is known up to date and returns what has changed, as far as
 // events may be made of it; rest is set where there is more.
-func (t *tenant) compare(sights map[thing]sight, newest minute, cfg *Config) (changed []thing, rest bool) {
+func (t *tenant) compare(sights map[thing]sight, newest watch.Minute, cfg *Config) (changed []thing, rest bool) {
 	t.refused = 0
 	since := newest - cfg.vanishAfter()
 	for th, k := range t.things {
 		s, ok := sights[th]
 		switch {
-		case k.gone && newest-k.changed > cfg.forgetAfter():
+		case k.Gone && newest-k.Changed > cfg.forgetAfter():
 			delete(t.things, th)
-		case !ok || k.gone && s.last > since: // it comes back below
+		case !ok || k.Gone && s.last > since: // it comes back below
 		default:
-			k.first = min(k.first, s.first)
-			if s.last > k.last {
-				k.last, k.trace = s.last, s.trace
+			k.First = min(k.First, s.first)
+			if s.last > k.Last {
+				k.Last, k.trace = s.last, s.trace
 			}
 		}
 	}
@@ -166,14 +132,14 @@ func (t *tenant) compare(sights map[thing]sight, newest minute, cfg *Config) (ch
 		k := t.things[th]
 		s, ok := sights[th]
 		switch {
-		case k.gone && ok && s.last > since && s.last > k.last && change(th):
+		case k.Gone && ok && s.last > since && s.last > k.Last && change(th):
 			at := s.first
-			if at <= k.last {
+			if at <= k.Last {
 				at = s.last
 			}
-			*k = known{first: k.first, last: s.last, changed: max(at, k.changed+1), trace: s.trace, written: -1}
-		case !k.gone && k.last <= since && change(th):
-			k.changed, k.gone, k.announced, k.written = max(newest, k.changed+1), true, false, -1
+			*k = known{Known: watch.Known{First: k.First, Last: s.last, Changed: max(at, k.Changed+1), Written: -1}, trace: s.trace}
+		case !k.Gone && k.Last <= since && change(th):
+			k.Changed, k.Gone, k.Announced, k.Written = max(newest, k.Changed+1), true, false, -1
 		}
 	}
 	for _, th := range sorted(sights) {
@@ -185,7 +151,7 @@ func (t *tenant) compare(sights map[thing]sight, newest minute, cfg *Config) (ch
 			continue
 		}
 		if s := sights[th]; change(th) {
-			t.things[th] = &known{first: s.first, last: s.last, changed: s.first, trace: s.trace, written: -1}
+			t.things[th] = &known{Known: watch.Known{First: s.first, Last: s.last, Changed: s.first, Written: -1}, trace: s.trace}
 		}
 	}
 	return changed, rest
@@ -193,11 +159,11 @@ func (t *tenant) compare(sights map[thing]sight, newest minute, cfg *Config) (ch
 
 // unwritten returns the things that the books have to be written of.
 func (t *tenant) unwritten() []thing {
-	return t.filter(func(k *known) bool { return k.written < 0 || k.last >= k.written+refresh })
+	return t.filter(func(k *known) bool { return k.Unwritten(refresh) })
 }
 
 // pending returns the things whose events may not be in Kafka.
-func (t *tenant) pending() []thing { return t.filter(func(k *known) bool { return !k.announced }) }
+func (t *tenant) pending() []thing { return t.filter(func(k *known) bool { return !k.Announced }) }
 
 func (t *tenant) filter(of func(*known) bool) []thing {
 	var all []thing

@@ -2,7 +2,6 @@ package topology
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/goshawk-observability/goshawk/pipeline"
+	"github.com/goshawk-observability/goshawk/sinks/watch"
+	"github.com/goshawk-observability/goshawk/sinks/watch/watchtest"
 	"github.com/goshawk-observability/goshawk/telemetry/tables"
 )
 
@@ -54,12 +55,12 @@ func TestEvents(t *testing.T) {
 
 	// As people ask for it.
 	var severity, text, trace, first, last, scope string
-	err := f.conn.QueryRow(context.Background(), `SELECT severity_text, body, hex(trace_id), attributes['topology.first_seen'], attributes['topology.last_seen'], scope_name
-FROM `+f.dialect.Table(tables.Logs)+` WHERE event_name = 'topology.edge.vanished' AND severity = 13`).Scan(&severity, &text, &trace, &first, &last, &scope)
+	err := f.Conn.QueryRow(context.Background(), `SELECT severity_text, body, hex(trace_id), attributes['topology.first_seen'], attributes['topology.last_seen'], scope_name
+FROM `+f.Dialect.Table(tables.Logs)+` WHERE event_name = 'topology.edge.vanished' AND severity = 13`).Scan(&severity, &text, &trace, &first, &last, &scope)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := f.at(1).Format(time.RFC3339)
+	at := f.At(1).Format(time.RFC3339)
 	got := []string{severity, text, trace, first, last, scope}
 	want := []string{
 		"WARN", "edge web -> redis (database) has vanished, it was last seen at " + at, fmt.Sprintf("0101%X000002", "web>redis d"), at, at,
@@ -69,7 +70,7 @@ FROM `+f.dialect.Table(tables.Logs)+` WHERE event_name = 'topology.edge.vanished
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	var bodies []string
-	if err := f.conn.QueryRow(context.Background(), "SELECT arraySort(groupArray(body)) FROM "+f.dialect.Table(tables.Logs)+" WHERE severity = 9").Scan(&bodies); err != nil {
+	if err := f.Conn.QueryRow(context.Background(), "SELECT arraySort(groupArray(body)) FROM "+f.Dialect.Table(tables.Logs)+" WHERE severity = 9").Scan(&bodies); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]string{
@@ -112,7 +113,7 @@ func TestSilence(t *testing.T) {
 	f.calls(t, "b", 200, "web")
 	f.calls(t, "a", 300, "ahead")
 	f.look(t, 200)
-	f.clock = f.at(290)
+	f.Clock = f.At(290)
 	f.restart()
 	if err := f.job.Look(context.Background()); err != nil {
 		t.Fatal(err)
@@ -191,16 +192,16 @@ func TestRefused(t *testing.T) {
 	f.calls(t, "a", 0, "web")
 	f.look(t, 0)
 	f.calls(t, "a", 1, "cart", "other")
-	f.producer.fail = pipeline.ErrRefused
+	f.Producer.Fail = pipeline.ErrRefused
 	f.look(t, 1)
-	if got := testutil.ToFloat64(f.job.metrics.refused); got != 2 {
+	if got := testutil.ToFloat64(f.job.metrics.Refused); got != 2 {
 		t.Errorf("%v events were refused", got)
 	}
-	f.producer.fail = nil
+	f.Producer.Fail = nil
 	f.calls(t, "a", 2, "third")
 	f.look(t, 2)
 	f.want(t, "a 02 topology.service.new third")
-	if got := testutil.ToFloat64(f.job.metrics.things.WithLabelValues("service", present)); got != 4 {
+	if got := testutil.ToFloat64(f.job.metrics.things.WithLabelValues("service", watch.Present)); got != 4 {
 		t.Errorf("%v services are known", got)
 	}
 }
@@ -215,7 +216,7 @@ func TestTwoJobs(t *testing.T) {
 	f.look(t, 0)
 	f.calls(t, "a", 1, "cart")
 	slow, paused := f.job, false
-	slow.step = func(name string) error {
+	slow.Step = func(name string) error {
 		if name == "write" && !paused {
 			paused = true
 			f.restart()
@@ -225,7 +226,7 @@ func TestTwoJobs(t *testing.T) {
 		}
 		return nil
 	}
-	f.clock = f.at(2)
+	f.Clock = f.At(2)
 	if err := slow.Look(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -233,15 +234,13 @@ func TestTwoJobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if k := books.things[thing{kind: service, service: "cart"}]; k == nil || !k.gone || !k.announced {
+	if k := books.things[thing{kind: service, service: "cart"}]; k == nil || !k.Gone || !k.Announced {
 		t.Errorf("the books say %+v", k)
 	}
 	f.restart()
 	f.look(t, 6)
 	f.want(t, "a 01 topology.service.new cart", "a 06 topology.service.vanished cart")
 }
-
-var errKilled = errors.New("killed")
 
 // TestModel draws what is seen minute by minute, of two tenants, and compares the
 // events with what follows from it. In between jobs are killed before any of their
@@ -254,7 +253,7 @@ func TestModel(t *testing.T) {
 	f.cfg.VanishAfter, f.cfg.Lateness = vanishAfter*time.Minute, 2*time.Minute
 	f.restart()
 	r := rand.New(rand.NewPCG(7, 8))
-	reached, kills, losses := map[string]int{}, 0, 0
+	k := &watchtest.Killer{Random: r, Steps: 5, Reached: map[string]int{}}
 	models := map[string]*model{"a": {seen: map[string]int{}, gone: map[string]int{}, newest: -1}, "b": {seen: map[string]int{}, gone: map[string]int{}, newest: -1}}
 	rates := map[string]float64{}
 	var want []string
@@ -277,30 +276,8 @@ func TestModel(t *testing.T) {
 				want = append(want, tenant+event)
 			}
 		}
-		f.clock = f.at(m + 1)
-		for {
-			left := r.IntN(5)
-			f.job.step = func(name string) error {
-				reached[name]++
-				if left--; left == 0 {
-					return errKilled
-				}
-				return nil
-			}
-			f.producer.lost = nil
-			if r.IntN(3) == 0 {
-				f.producer.lost = errKilled
-			}
-			err := f.job.Look(context.Background())
-			if err != nil && !errors.Is(err, errKilled) {
-				t.Fatal(err)
-			}
-			if err == nil {
-				break
-			}
-			if kills++; f.producer.lost != nil {
-				losses++
-			}
+		f.Clock = f.At(m + 1)
+		for !k.Look(t, f.Bed, f.job, &f.job.Step) {
 			f.restart()
 		}
 		if r.IntN(3) == 0 {
@@ -309,13 +286,13 @@ func TestModel(t *testing.T) {
 	}
 	f.want(t, want...)
 	for _, name := range []string{"learn", "write", "produce", "announced"} {
-		if reached[name] == 0 {
+		if k.Reached[name] == 0 {
 			t.Errorf("no job came to %s", name)
 		}
 	}
-	repeated := f.stored(t)
-	t.Logf("%d events, %d jobs killed, %d answers lost, %d repeats dropped", len(want), kills, losses, repeated)
-	if len(want) < 50 || kills < 20 || losses == 0 || repeated == 0 {
+	repeated := f.Stored(t)
+	t.Logf("%d events, %d jobs killed, %d answers lost, %d repeats dropped", len(want), k.Kills, k.Losses, repeated)
+	if len(want) < 50 || k.Kills < 20 || k.Losses == 0 || repeated == 0 {
 		t.Error("that shows nothing")
 	}
 }

@@ -48,9 +48,6 @@ func (b *Builder) Add(t int64, v float64, width int64) (closed Fragment, ok bool
 	return closed, ok
 }
 
-// Open reports whether there is a window that has samples and may get more, and
-// its end.
-func (b *Builder) Open() (end int64, ok bool) { return b.open.End, b.begun }
 
 // Held is about how many bytes the builder holds.
 func (b *Builder) Held() int { return 160 + 8*cap(b.drops) }
