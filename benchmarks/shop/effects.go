@@ -8,8 +8,7 @@ type effects struct {
 	disk       [6]float64        // share of the data disk that is filled
 	traffic    float64           // factor
 	load       float64           // factor on every duration
-	scan       float64           // share of the visitors that are the scanner
-	scanner    string
+	attacks    []attack
 	backends   int64 // connections to the payments database
 }
 
@@ -37,7 +36,7 @@ func (s *Shop) resetEffects() {
 	for i := range operations {
 		operations[i] = operationEffect{slow: 1}
 	}
-	s.effects = effects{operations: operations, traffic: 1, load: 1}
+	s.effects = effects{operations: operations, attacks: s.effects.attacks[:0], traffic: 1, load: 1}
 }
 
 // applyIncidents sets the effects for the tick that begins now.

@@ -21,6 +21,10 @@ const (
 	SQLInjection   Kind = "sql_injection"
 	ClockSkew      Kind = "clock_skew"
 	ConsumerStall  Kind = "consumer_stall"
+	// The attacks have the names of the findings about them.
+	RequestFlood       Kind = "request_flood"
+	CredentialStuffing Kind = "credential_stuffing"
+	VulnerabilityScan  Kind = "vulnerability_scan"
 )
 
 // script is what is known of a kind of incident.
@@ -160,13 +164,8 @@ var scripts = []script{
 			"status 403 and 400, some 500 with PgError 42601 in catalogue",
 		},
 		low: 90 * time.Second, high: 4 * time.Minute,
-		apply: func(s *Shop, i *Incident, _ float64) {
-			s.effects.scan = .06
-			s.effects.scanner = i.Client
-		},
-		begin: func(_ *Shop, i *Incident) {
-			i.Client = newRandom(uint64(i.Start.UnixNano()), 0x5c).address()
-		},
+		apply: func(s *Shop, i *Incident, _ float64) { s.attack(i, .06, (*Shop).inject) },
+		begin: comes,
 	},
 	{
 		kind: ClockSkew, services: []string{}, hosts: []string{"app-3"},
@@ -187,6 +186,40 @@ var scripts = []script{
 		},
 		low: 2 * time.Minute, high: 4 * time.Minute,
 		apply: func(s *Shop, _ *Incident, _ float64) { s.effects.operations[s.email.index].stalled = true },
+	},
+	{
+		kind: RequestFlood, services: []string{"nginx"}, hosts: []string{"web-1", "web-2"},
+		effect: "one client sends twice as many requests for /search as everybody else together",
+		symptoms: []string{
+			"access lines of one client.address for /search, with another word in url.query each time",
+			"status 429 for most of them, from the web servers",
+		},
+		low: 90 * time.Second, high: 3 * time.Minute,
+		apply: func(s *Shop, i *Incident, _ float64) {
+			s.effects.traffic *= 3
+			s.attack(i, 2./3, (*Shop).flood)
+		},
+		begin: comes,
+	},
+	{
+		kind: CredentialStuffing, services: []string{"nginx"}, hosts: []string{"web-1", "web-2"},
+		effect: "one client tries passwords of many accounts on /login; a few are right",
+		symptoms: []string{
+			"access lines of one client.address: POST /login with status 401, some with 302",
+		},
+		low: 90 * time.Second, high: 4 * time.Minute,
+		apply: func(s *Shop, i *Incident, _ float64) { s.attack(i, .06, (*Shop).logIn) },
+		begin: comes,
+	},
+	{
+		kind: VulnerabilityScan, services: []string{"nginx"}, hosts: []string{"web-1", "web-2"},
+		effect: "one client asks for files and administration pages that the shop does not have",
+		symptoms: []string{
+			"access lines of one client.address with the user agent Nikto and status 404, some with 403",
+		},
+		low: 90 * time.Second, high: 4 * time.Minute,
+		apply: func(s *Shop, i *Incident, _ float64) { s.attack(i, .06, (*Shop).search) },
+		begin: comes,
 	},
 }
 

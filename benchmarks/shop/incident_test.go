@@ -218,31 +218,58 @@ func TestTrafficBurst(t *testing.T) {
 	}
 }
 
-func TestSQLInjection(t *testing.T) {
-	s, from, to := staged(t, shop.SQLInjection)
-	client := s.shop.Incidents()[0].Client
-	if client == "" {
-		t.Fatal("the truth does not name the client")
-	}
-	statuses := map[string]int{}
-	for _, l := range s.logs {
-		if l.scope != "nginx.access" {
-			continue
-		}
-		a := l.Attributes()
-		scan := strings.HasPrefix(attribute(a, "user_agent.original"), "sqlmap/")
-		if scan != (attribute(a, "client.address") == client) {
-			t.Errorf("the scanner and its client differ: %s", l.Body().Str())
-		}
-		if scan {
-			statuses[attribute(a, "http.response.status_code")]++
-			if at := l.Timestamp().AsTime(); at.Before(from) || at.After(to.Add(time.Second)) {
-				t.Errorf("a scan at %s, out of the incident", at)
+// TestAttacks expects the requests of an attack from its client alone, and only
+// during the incident.
+func TestAttacks(t *testing.T) {
+	for kind, c := range map[shop.Kind]struct {
+		agent string // that only the attacker has, empty if it has none of its own
+		some  []string
+		no    string
+		least int
+	}{
+		shop.SQLInjection:       {"sqlmap/", []string{"403", "400", "500"}, "200", 50},
+		shop.RequestFlood:       {"", []string{"429", "200"}, "404", 1000},
+		shop.CredentialStuffing: {"", []string{"401", "302"}, "200", 50},
+		shop.VulnerabilityScan:  {"Mozilla/5.00 (Nikto/", []string{"404", "403"}, "200", 50},
+	} {
+		t.Run(string(kind), func(t *testing.T) {
+			s, from, to := staged(t, kind)
+			client := s.shop.Incidents()[0].Client
+			if client == "" {
+				t.Fatal("the truth does not name the client")
 			}
-		}
-	}
-	if statuses["403"] == 0 || statuses["400"] == 0 || statuses["500"] == 0 || statuses["200"] != 0 {
-		t.Errorf("statuses of the scan: %v", statuses)
+			statuses, requests, others := map[string]int{}, 0, 0
+			for _, l := range s.logs {
+				if l.scope != "nginx.access" {
+					continue
+				}
+				a, at := l.Attributes(), l.Timestamp().AsTime()
+				isAttack := attribute(a, "client.address") == client
+				if c.agent != "" && strings.HasPrefix(attribute(a, "user_agent.original"), c.agent) != isAttack {
+					t.Errorf("the attacker and its client differ: %s", l.Body().Str())
+				}
+				switch {
+				case isAttack && (at.Before(from) || at.After(to.Add(time.Second))):
+					t.Errorf("an attack at %s, out of the incident", at)
+				case isAttack:
+					requests++
+					statuses[attribute(a, "http.response.status_code")]++
+				case !at.Before(from) && at.Before(to):
+					others++
+				}
+			}
+			for _, status := range c.some {
+				if statuses[status] == 0 {
+					t.Errorf("no request was answered %s, only %v", status, statuses)
+				}
+			}
+			if statuses[c.no] > 0 || requests < c.least {
+				t.Errorf("%d requests, answered %v", requests, statuses)
+			}
+			if kind == shop.RequestFlood && (requests < others || requests > 4*others) {
+				t.Errorf("%d requests of the flood, %d of others", requests, others)
+			}
+		})
 	}
 }
 
@@ -325,7 +352,7 @@ func TestParseIncidents(t *testing.T) {
 		"disk_full@2m":                "{[] [{disk_full 2m0s 0s}]}",
 		"disk_full@2m+90s,bad_deploy": "{[bad_deploy] [{disk_full 2m0s 1m30s}]}",
 		"default":                     fmt.Sprint(shop.DefaultPlan()), "": fmt.Sprint(shop.DefaultPlan()),
-		"flood":         `incident "flood": want none, default, or kinds of slow_database, memory_leak, bad_deploy, network_latency, disk_full, traffic_burst, sql_injection, clock_skew, consumer_stall`,
+		"flood":         `incident "flood": want none, default, or kinds of slow_database, memory_leak, bad_deploy, network_latency, disk_full, traffic_burst, sql_injection, clock_skew, consumer_stall, request_flood, credential_stuffing, vulnerability_scan`,
 		"disk_full@x":   `incident "disk_full@x": want a time after the start such as disk_full@2m, not "x"`,
 		"disk_full@-1s": `incident "disk_full@-1s": want a time after the start such as disk_full@2m, not "-1s"`,
 		"disk_full@1s+": `incident "disk_full@1s+": want a length such as disk_full@2m+90s, not ""`,

@@ -46,7 +46,7 @@ type Shop struct {
 	paymentDatabase, diskWrites  []*operation
 	recommend, placeOrder, email *operation
 	scanRefused, scanBroken      *route
-	scannerClient                client
+	injector                     client
 
 	clients           []client
 	clientPopularity  *popularity

