@@ -3,6 +3,7 @@ package topology
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -258,7 +259,8 @@ func TestModel(t *testing.T) {
 	rates := map[string]float64{}
 	var want []string
 	for m := range minutes {
-		for tenant, model := range models {
+		for _, tenant := range slices.Sorted(maps.Keys(models)) {
+			model := models[tenant]
 			var now []string
 			for _, name := range things {
 				if key := tenant + name; m == 0 || r.Float64() < 0.15 {

@@ -73,6 +73,8 @@ func Run(ctx context.Context, cfg Config, reg prometheus.Registerer, log *slog.L
 	}
 	defer closeCluster(cluster, cfg.DataDir, log)
 	pol.apply(cluster)
+	members := &sessions{cluster: cluster, client: &internalClient{dial: ln.dial}, log: log, groups: map[string]*heardGroup{}}
+	cluster.Fault(members.faults()...)
 	k := &keeper{
 		cfg: cfg, log: log, cluster: cluster, policy: pol, room: pol.room,
 		client: &internalClient{dial: ln.dial}, segmentBytes: int64(cfg.SegmentBytes),
@@ -89,6 +91,7 @@ func Run(ctx context.Context, cfg Config, reg prometheus.Registerer, log *slog.L
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return k.run(ctx) })
+	group.Go(func() error { return members.run(ctx) })
 	group.Go(func() error { return syncEvery(ctx, cfg, pol, log) })
 	group.Go(func() error { <-ctx.Done(); return nil })
 	return group.Wait()
