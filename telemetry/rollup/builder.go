@@ -48,7 +48,6 @@ func (b *Builder) Add(t int64, v float64, width int64) (closed Fragment, ok bool
 	return closed, ok
 }
 
-
 // Held is about how many bytes the builder holds.
 func (b *Builder) Held() int { return 160 + 8*cap(b.drops) }
 
