@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -40,13 +41,14 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range r.Pipelines {
-		p := &r.Pipelines[i]
+		p, batches := &r.Pipelines[i], new(sync.Pool)
 		group.Go(func() error {
 			err := p.Consumer.Run(ctx, func(ctx context.Context, partition int32, source Source) error {
 				w, err := p.NewWorker(partition, source)
 				if err != nil {
 					return err
 				}
+				w.batches = batches
 				defer r.Metrics.Forget(p.Topic, partition)
 				return w.Run(ctx)
 			})

@@ -54,6 +54,9 @@ type Worker struct {
 	state *stateKeeper // nil where no state is to be saved
 	// taken is what Take fills; rows have memory only while a block is under way.
 	taken telemetry.Batch
+	// batches has the memory of batches between blocks: the workers of a pipeline
+	// take it from each other, and what a busy time needed goes when it is over.
+	batches *sync.Pool
 }
 
 // Run moves blocks until the context ends or the partition is lost (nil), or
@@ -65,6 +68,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.Pause == nil {
 		w.Pause = pause
 	}
+	if w.batches == nil {
+		w.batches = new(sync.Pool)
+	}
 	err := w.restore(ctx)
 	defer func() { w.state.close() }()
 	for err == nil {
@@ -75,10 +81,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	return err
 }
-
-// batches has the memory of batches between blocks: the workers of a process take
-// it from each other, and what a busy time needed goes when it is over.
-var batches = sync.Pool{New: func() any { return new(telemetry.Batch) }}
 
 // step moves one block.
 func (w *Worker) step(ctx context.Context) (err error) {
@@ -93,13 +95,15 @@ func (w *Worker) step(ctx context.Context) (err error) {
 	if err := w.Source.Take(ctx, b); err != nil {
 		return fmt.Errorf("taking a block: %w", err)
 	}
-	b = batches.Get().(*telemetry.Batch) //nolint:forcetypeassert // nothing else is put there
+	if b, _ = w.batches.Get().(*telemetry.Batch); b == nil {
+		b = new(telemetry.Batch)
+	}
 	b.Adopt(&w.taken)
 	if err := w.move(ctx, b, start); err != nil {
 		return err
 	}
 	b.Reset()
-	batches.Put(b)
+	w.batches.Put(b)
 	return nil
 }
 

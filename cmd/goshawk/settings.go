@@ -155,6 +155,7 @@ func defaultSettings() Settings {
 	logs, spans, webHits := perSignal, perSignal, perSignal
 	logs.Processors = chain(parse.Registration(), weblogprocessor.Registration(), errorsprocessor.Registration(), changesprocessor.Registration(), logpatterns.Registration())
 	spans.Processors = chain(traces.Registration(), servicegraph.Registration(), red.Registration())
+	logs.Source.MaxEvents = 50_000                                    // a request that is read out of a log takes a kilobyte
 	webHits.Source.MaxEvents, webHits.Source.MaxBytes = 10_000, 8<<20 // nothing is inserted in bulk here, and a hit has twenty attributes
 	webHits.Processors = chain(websessions.Registration(), security.Registration())
 	s := Settings{

@@ -28,7 +28,7 @@ type Consumers struct {
 }
 
 // DefaultMaxBuffered is a good bound for the memory of the blocks of a process.
-const DefaultMaxBuffered config.Bytes = 192 << 20
+const DefaultMaxBuffered config.Bytes = 128 << 20
 
 // NewConsumers prepares consumers that read through the client. MaxBuffered
 // bounds the memory of all blocks of all partitions, both those that are
