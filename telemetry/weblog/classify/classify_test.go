@@ -95,6 +95,8 @@ func TestRoutes(t *testing.T) {
 		"/reset/eyJhbGciOiJIUzI1NiJ9abcXYZ":         "/reset/{id}",
 		"/article-98765-how-to":                     "/article-{id}-how-to",
 		"/product/OLJ09E49723":                      "/product/{id}", "/v/dQw4w9WgXcQ": "/v/{id}", "/kibana4-beta2": "/kibana4-beta2",
+		"/product/OLJ50236043": "/product/{id}", "/product/OLJEDEF432A": "/product/{id}", "/order/ord48213": "/order/{id}",
+		"/HTML5/UTF8/ISO8859": "/HTML5/UTF8/ISO8859", "/ARCHIVES1/sale2024/web20": "/ARCHIVES1/sale2024/web20",
 		"/talk-2013":                       "/talk-2013",
 		"/deadbeef":                        "/deadbeef",
 		"/deadbee5":                        "/{id}",

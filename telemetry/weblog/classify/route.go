@@ -106,13 +106,13 @@ func isWordByte(c byte) bool { return isLetter(c) || c-'0' <= 9 }
 func isLetter(c byte) bool { return c|0x20-'a' <= 'z'-'a' }
 
 // isID reports whether a word of letters and digits stands for one of many: where it
-// is a long number, hexadecimal, or a mixture that nobody would say.
+// is or has a long number, is hexadecimal, or a mixture that nobody would say.
 func isID(word string) bool {
-	const leastNumber, leastHex, leastMixed, leastChanging, leastChanges = 5, 8, 16, 8, 3
+	const leastNumber, leastHex, leastMixed, leastChanging, leastChanges, leastCapitals = 5, 8, 16, 8, 3, 9
 	if len(word) < leastNumber {
 		return false
 	}
-	digits, changes, hexadecimal := 0, 0, true
+	digits, changes, run, longest, hexadecimal, capitals := 0, 0, 0, 0, true, true
 	for i := range len(word) {
 		c := word[i]
 		isDigit := c-'0' <= 9
@@ -122,6 +122,11 @@ func isID(word string) bool {
 		case c|0x20 > 'f':
 			hexadecimal = false
 		}
+		if run++; !isDigit {
+			run = 0
+		}
+		longest = max(longest, run)
+		capitals = capitals && c < 'a'
 		if i > 0 && isDigit != (word[i-1]-'0' <= 9) {
 			changes++
 		}
@@ -132,7 +137,8 @@ func isID(word string) bool {
 	case digits == 0:
 		return false
 	}
-	return hexadecimal && len(word) >= leastHex || len(word) >= leastMixed || len(word) >= leastChanging && changes >= leastChanges
+	return longest >= leastNumber || hexadecimal && len(word) >= leastHex || len(word) >= leastMixed ||
+		len(word) >= leastChanging && changes >= leastChanges || capitals && len(word) >= leastCapitals && digits > 1
 }
 
 func isNumber(s string) bool {
