@@ -75,6 +75,7 @@ func (e *engine) shortened(ctx context.Context, q storage.Queryable, opts promql
 type windowsQuery struct {
 	promql.Query // as it was asked
 	fast         promql.Query
+	fastClosed   bool
 }
 
 // Exec evaluates the fast form, and the other where that does not hold or has
@@ -84,14 +85,23 @@ func (q *windowsQuery) Exec(ctx context.Context) *promql.Result {
 	if result.Err == nil && len(result.Warnings) == 0 || ctx.Err() != nil {
 		return result
 	}
-	q.fast.Close()
+	q.closeFast()
 	return q.Query.Exec(ctx)
 }
 
 // Close lets go of the results.
 func (q *windowsQuery) Close() {
-	q.fast.Close()
+	q.closeFast()
 	q.Query.Close()
+}
+
+// closeFast closes the fast form once: its result goes back to the engine's pool,
+// and what is there twice is given to two queries.
+func (q *windowsQuery) closeFast() {
+	if !q.fastClosed {
+		q.fastClosed = true
+		q.fast.Close()
+	}
 }
 
 // Cancel stops the evaluation.
