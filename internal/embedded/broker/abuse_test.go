@@ -166,32 +166,9 @@ func TestForbiddenRequestsAreAnswered(t *testing.T) {
 
 	ask := func(req kmsg.Request) kmsg.Response {
 		t.Helper()
-		conn, err := net.Dial("tcp", b.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-		if _, err := conn.Write(sized(req.AppendTo(header(req.Key(), req.GetVersion(), req.IsFlexible())))); err != nil {
-			t.Fatal(err)
-		}
-		size := make([]byte, 4)
-		if _, err := io.ReadFull(conn, size); err != nil {
-			t.Fatalf("%T: %v", req, err)
-		}
-		answer := make([]byte, binary.BigEndian.Uint32(size))
-		if _, err := io.ReadFull(conn, answer); err != nil {
-			t.Fatalf("%T: %v", req, err)
-		}
-		response := req.ResponseKind()
-		skip := 4
-		if response.IsFlexible() {
-			skip++
-		}
-		if err := response.ReadFrom(answer[skip:]); err != nil {
-			t.Fatalf("%T: %v", req, err)
-		}
-		return response
+		l := newLink(t, b.Addr)
+		defer l.conn.Close()
+		return l.ask(req)
 	}
 
 	trim := kmsg.NewPtrDeleteRecordsRequest()

@@ -37,16 +37,18 @@ type policy struct {
 	segmentBytes string
 }
 
+// before lets do look at every request of a kind before it is handled, and change it.
+func before(key kmsg.Key, do func(kmsg.Request)) kfake.Fault {
+	return kfake.Fault{Keys: []kmsg.Key{key}, TopLevel: true, Count: -1, When: func(r kmsg.Request) bool {
+		do(r)
+		return false
+	}}
+}
+
 // apply installs the policy. The broker answers a request with the error of a
 // fault whose When returns true; a TopLevel fault's When is called before the
 // request is handled, and may change it.
 func (p *policy) apply(cluster *kfake.Cluster) {
-	before := func(key kmsg.Key, change func(kmsg.Request)) kfake.Fault {
-		return kfake.Fault{Keys: []kmsg.Key{key}, TopLevel: true, Count: -1, When: func(r kmsg.Request) bool {
-			change(r)
-			return false
-		}}
-	}
 	deny := func(key kmsg.Key, err *kerr.Error, when func(kmsg.Request) bool) kfake.Fault {
 		return kfake.Fault{Keys: []kmsg.Key{key}, Err: err, Count: -1, When: when}
 	}

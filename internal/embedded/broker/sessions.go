@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,22 +76,16 @@ func (s *sessions) hear(group, member string, timeout time.Duration, now time.Ti
 
 // faults make the broker tell what members say. They refuse nothing.
 func (s *sessions) faults() []kfake.Fault {
-	on := func(key kmsg.Key, hear func(kmsg.Request)) kfake.Fault {
-		return kfake.Fault{Keys: []kmsg.Key{key}, TopLevel: true, Count: -1, When: func(r kmsg.Request) bool {
-			hear(r)
-			return false
-		}}
-	}
 	return []kfake.Fault{
-		on(kmsg.JoinGroup, func(r kmsg.Request) {
+		before(kmsg.JoinGroup, func(r kmsg.Request) {
 			req := r.(*kmsg.JoinGroupRequest)
 			s.hear(req.Group, req.MemberID, time.Duration(req.SessionTimeoutMillis)*time.Millisecond, time.Now())
 		}),
-		on(kmsg.SyncGroup, func(r kmsg.Request) {
+		before(kmsg.SyncGroup, func(r kmsg.Request) {
 			req := r.(*kmsg.SyncGroupRequest)
 			s.hear(req.Group, req.MemberID, 0, time.Now())
 		}),
-		on(kmsg.Heartbeat, func(r kmsg.Request) {
+		before(kmsg.Heartbeat, func(r kmsg.Request) {
 			req := r.(*kmsg.HeartbeatRequest)
 			s.hear(req.Group, req.MemberID, 0, time.Now())
 		}),
@@ -119,11 +115,7 @@ func (s *sessions) run(ctx context.Context) error {
 func (s *sessions) names() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	names := make([]string, 0, len(s.groups))
-	for name := range s.groups {
-		names = append(names, name)
-	}
-	return names
+	return slices.Collect(maps.Keys(s.groups))
 }
 
 // stable is the state of a group that is formed. In all others members wait for

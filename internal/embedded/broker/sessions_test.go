@@ -48,7 +48,11 @@ func (l *link) ask(req kmsg.Request) kmsg.Response {
 		l.t.Fatalf("%T: %v", req, err)
 	}
 	response := req.ResponseKind()
-	if err := response.ReadFrom(answer[4:]); err != nil {
+	skip := 4
+	if response.IsFlexible() {
+		skip++
+	}
+	if err := response.ReadFrom(answer[skip:]); err != nil {
 		l.t.Fatalf("%T: %v", req, err)
 	}
 	return response
