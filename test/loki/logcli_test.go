@@ -11,11 +11,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/goshawk-observability/goshawk/internal/observe/observetest"
 	"github.com/goshawk-observability/goshawk/test/cluster"
 )
 
@@ -284,28 +284,10 @@ func testErrors(t *testing.T, l logcli) {
 	}
 }
 
-// output is what a process writes while it runs.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // testTail follows lines while they come.
 func testTail(t *testing.T, c *cluster.Cluster, l logcli, selector string) {
 	cmd := l.command("query", "--output=raw", "--tail", "--limit=1", selector)
-	var out, said output
+	var out, said observetest.Log
 	cmd.Stdout, cmd.Stderr = &out, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
