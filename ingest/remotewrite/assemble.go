@@ -40,7 +40,7 @@ func (s *splitter) assemble() error {
 		from = to
 	}
 	if !s.need(total) {
-		return s.err
+		return s.memory.Err()
 	}
 	if cap(s.assembly.buffer) < total {
 		s.assembly.buffer = make([]byte, total)

@@ -65,7 +65,7 @@ func (s *splitter) readHistograms(tag byte, exemplars []byte) (attached, ok bool
 			if s.series.bad == fine && s.checkHistogram() == fine {
 				last = at
 			}
-			return s.err == nil
+			return s.memory.Err() == nil
 		})
 		if !ok {
 			return false, false
@@ -74,7 +74,7 @@ func (s *splitter) readHistograms(tag byte, exemplars []byte) (attached, ok bool
 	ok = s.eachHistogram(tag, func(at int) bool {
 		switch {
 		case !s.takeHistogram():
-			return s.err == nil
+			return s.memory.Err() == nil
 		case at == last:
 			return s.writeHistogram(exemplars)
 		}

@@ -76,7 +76,7 @@ func (s *splitter) startSeries(end int) *series {
 func (s *splitter) data(f *fields) bool {
 	se := &s.series
 	if se.bad == fine {
-		if se.bad = s.checkLabels(); s.err != nil {
+		if se.bad = s.checkLabels(); s.memory.Err() != nil {
 			return false
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/goshawk-observability/goshawk/telemetry"
 	"github.com/goshawk-observability/goshawk/telemetry/otlp"
+	"github.com/goshawk-observability/goshawk/telemetry/otlp/convert"
 )
 
 // splitter turns requests of one version into parts. It works in two steps: it
@@ -23,7 +24,7 @@ type splitter struct {
 	maxText              int // of any string
 	maxLabels, maxRecord int
 	limits               otlp.Limits
-	claim                func(bytes int64) error
+	memory               convert.Memory
 	body                 []byte
 	oldest, newest       int64 // times that are taken, in milliseconds
 	partitions           int
@@ -41,7 +42,6 @@ type splitter struct {
 	table                []uint32 // group + 1 by hash, 0 for none
 	resources            []byte   // the encoded resources of the groups
 	items                []item
-	claimed, used        int64 // memory
 	lastGroup            uint32
 	newestKept           int64 // the newest time of a point, in milliseconds
 	events               int64
@@ -49,7 +49,6 @@ type splitter struct {
 	report               report
 	parts                []otlp.Part
 	assembly             assembly
-	err                  error
 }
 
 func newSplitter(v version, cfg Config, limits otlp.Limits, claim func(int64) error) *splitter {
@@ -59,7 +58,7 @@ func newSplitter(v version, cfg Config, limits otlp.Limits, claim func(int64) er
 		maxLabels: limits.MaxAttributes,
 		maxRecord: int(max(min(limits.MaxRecordBytes, math.MaxInt32), 1<<10)),
 		limits:    limits,
-		claim:     claim,
+		memory:    convert.NewMemory(claim),
 		seed:      maphash.MakeSeed(),
 	}
 	s.maxName = min(int(cfg.MaxLabelName), s.maxText)
@@ -96,8 +95,8 @@ func (s *splitter) Split(_ telemetry.Signal, body []byte, partitions int, receiv
 		ok = s.request2()
 	}
 	switch {
-	case s.err != nil:
-		return s.err
+	case s.memory.Err() != nil:
+		return s.memory.Err()
 	case !ok:
 		return fmt.Errorf("%w: the body is no %s (series %d)", errMalformed, s.messageName(), s.index)
 	}
@@ -127,9 +126,10 @@ func (s *splitter) receivedAt(received int64) {
 
 // Reset implements [gateway.Splitter].
 func (s *splitter) Reset() {
-	s.body, s.err = nil, nil
+	s.body = nil
+	s.memory.Reset()
 	s.index, s.events, s.newestKept = 0, 0, 0
-	s.claimed, s.used, s.lastGroup = 0, 0, 0
+	s.lastGroup = 0
 	s.written.samples, s.written.histograms, s.written.exemplars = 0, 0, 0
 	s.report.reset()
 	if cap(s.out) > keptBytes {
@@ -156,26 +156,15 @@ func (s *splitter) Reset() {
 	s.parts = s.parts[:0]
 }
 
-// chunk is the least memory that is claimed at a time.
-const chunk = 64 << 10
-
 // need claims memory for what the request holds beside its body: n bytes more.
-func (s *splitter) need(n int) bool {
-	s.used += int64(n)
-	if s.used <= s.claimed {
-		return true
-	}
-	more := max(s.used-s.claimed, chunk, s.claimed/4)
-	if s.err = s.claim(more); s.err != nil {
-		return false
-	}
-	s.claimed += more
-	return true
-}
+func (s *splitter) need(n int) bool { return s.memory.Claim(n) }
 
 // slack is how many bytes may be written beyond what is needed: short strings
 // are copied in steps of a fixed size.
 const slack = 64
+
+// leastOut is the least memory that out has.
+const leastOut = 64 << 10
 
 // room makes sure that n bytes, and some more, can be written to out.
 func (s *splitter) room(n int) bool {
@@ -186,7 +175,7 @@ func (s *splitter) room(n int) bool {
 		return true
 	}
 	// It grows by no more than a bit beyond what is claimed.
-	larger := make([]byte, len(s.out), max(len(s.out)+n+slack, cap(s.out)+min(cap(s.out), keptBytes/2), chunk))
+	larger := make([]byte, len(s.out), max(len(s.out)+n+slack, cap(s.out)+min(cap(s.out), keptBytes/2), leastOut))
 	copy(larger, s.out)
 	s.out = larger
 	return true
