@@ -25,10 +25,10 @@ func (f *fixture) fill(b *testing.B, n int) time.Time {
 	each := int64(day) / int64(n)
 	const block = 250_000
 	for from := 0; from < n; from += block {
-		statement := fmt.Sprintf(`INSERT INTO %s (tenant, bucket, service, time, severity, severity_class, body, body_kind, trace_id, attributes, resource, scope, retention_days, kafka_partition, kafka_offset)
+		statement := fmt.Sprintf(`INSERT INTO %s (tenant, bucket, service, time, severity, severity_class, body, longest_word, body_kind, trace_id, attributes, resource, scope, retention_days, kafka_partition, kafka_offset)
 WITH cityHash64(number, 1) AS h, fromUnixTimestamp64Nano(toInt64(%d + number * %d)) AS at, concat('service-', toString(h %% 20)) AS who
 SELECT 'default', toStartOfInterval(toDateTime(at, 'UTC'), INTERVAL 30 MINUTE), who, at, if(h %% 50 = 0, 17, 9), if(h %% 50 = 0, 'error', 'info'),
-  concat(['GET', 'POST', 'PUT'][1 + h %% 3], ' /api/v1/orders/', toString(cityHash64(number, 2) %% 100000), ' from 10.0.', toString(h %% 256), '.7 took ', toString(cityHash64(number, 3) %% 2000), 'ms id=', lower(hex(cityHash64(number, 4))), ' done'), 'string', sipHash128(intDiv(number, 10)),
+  concat(['GET', 'POST', 'PUT'][1 + h %% 3], ' /api/v1/orders/', toString(cityHash64(number, 2) %% 100000), ' from 10.0.', toString(h %% 256), '.7 took ', toString(cityHash64(number, 3) %% 2000), 'ms id=', lower(hex(cityHash64(number, 4))), ' done') AS line, arrayMax(arrayMap(length, tokens(line))), 'string', sipHash128(intDiv(number, 10)),
   map('http.route', concat('/api/v1/', toString(h %% 100)), 'http.request.method', ['GET', 'POST', 'PUT'][1 + h %% 3], 'http.response.status_code', ['200', '200', '200', '404', '500'][1 + cityHash64(number, 5) %% 5], 'customer', toString(cityHash64(number, 6) %% 10000), 'thread', toString(h %% 64), 'session', hex(cityHash64(intDiv(number, 100)))),
   concat('{"attributes":', toJSONString(map('service.name', who, 'host.name', concat('host-', toString(h %% 40)))), '}'), '{"name":"bench"}', 3650, number %% 4, %d
 FROM numbers(%d, %d)`, (tables.Dialect{Database: f.engine.Database}).Table(tables.Logs), start.UnixNano(), each, from, from, min(block, n-from))

@@ -3,11 +3,13 @@ package logs
 import (
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/query/logs/logql"
 	"github.com/goshawk-observability/goshawk/query/logs/pipeline"
+	"github.com/goshawk-observability/goshawk/telemetry"
 )
 
 // plan is what ClickHouse does of a query for lines.
@@ -172,8 +174,8 @@ func (p *planner) line(f *logql.LineFilter) {
 	}
 }
 
-// value is the condition that a line has a value. The tokens of it, whose rows the
-// index of the body finds, are asked for as well, unless it is negated.
+// value is the condition that a line has a value. The words of it, whose rows the
+// indexes of the body find, are asked for as well, unless it is negated.
 func (p *planner) value(v *logql.LineValue, negated bool) string {
 	var terms []string
 	var needles []string
@@ -187,8 +189,12 @@ func (p *planner) value(v *logql.LineValue, negated bool) string {
 	}
 	if !negated {
 		for _, needle := range needles {
-			for _, token := range tokens(needle) {
-				terms = append(terms, "hasToken(body, "+p.c.Text(token)+")")
+			for _, w := range wordsOf(needle) {
+				term := "hasToken(body, " + p.c.Text(w.text) + ")"
+				if !w.whole {
+					term = "(longest_word > " + strconv.Itoa(len(w.text)) + " OR " + term + ")"
+				}
+				terms = append(terms, term)
 			}
 		}
 	}
@@ -203,34 +209,47 @@ func (p *planner) value(v *logql.LineValue, negated bool) string {
 	return "(" + strings.Join(terms, " AND ") + ")"
 }
 
-// maxTokens is how many tokens of a text are looked up in the index.
-const maxTokens = 8
-
-// tokens returns the words of a text that are whole words of every line that has
-// the text: those that do not touch its ends. Longer ones come first, as they are
-// rarer.
-func tokens(text string) []string {
-	var all []string
-	start := -1 // no word that begins inside has begun
-	for i := range len(text) {
-		c := text[i]
-		inWord := c >= 0x80 || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
-		switch {
-		case inWord && start < 0 && i > 0 && !wordByte(text[i-1]):
-			start = i
-		case !inWord && start >= 0:
-			if token := text[start:i]; !slices.Contains(all, token) {
-				all = append(all, token)
-			}
-			start = -1
-		}
-	}
-	slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return all[:min(len(all), maxTokens)]
+// word is a word of a text that lines must have.
+type word struct {
+	text string
+	// whole says that it is a whole word of every such line. Else it touches an end
+	// of the text and may be a part of a longer word.
+	whole bool
 }
 
-func wordByte(c byte) bool {
-	return c >= 0x80 || c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9'
+const (
+	// maxWords is how many words of a text are looked up in the index.
+	maxWords = 8
+	// minPart is how long a word that may be a part is at least: most lines have a
+	// word that is longer than a shorter one, of which the index then knows nothing.
+	minPart = 8
+)
+
+// wordsOf returns the words of a text that are worth looking up: whole ones first, of
+// them longer ones, as they are rarer.
+func wordsOf(text string) []word {
+	var all []word
+	for start := 0; start < len(text); start++ {
+		end := start
+		for end < len(text) && telemetry.IsWordByte(text[end]) {
+			end++
+		}
+		if w := (word{text[start:end], start > 0 && end < len(text)}); end > start && !slices.Contains(all, w) &&
+			(w.whole || len(w.text) >= minPart && len(w.text) < telemetry.LongestWordMax) {
+			all = append(all, w)
+		}
+		start = end
+	}
+	slices.SortStableFunc(all, func(a, b word) int {
+		if a.whole != b.whole {
+			if a.whole {
+				return -1
+			}
+			return 1
+		}
+		return len(b.text) - len(a.text)
+	})
+	return all[:min(len(all), maxWords)]
 }
 
 // required returns texts that are in everything that a regular expression matches.

@@ -48,7 +48,7 @@ func testRandom(t *testing.T, f *fixture) {
 	var records []record
 	var lines []naive
 	services, hosts, routes := []string{"cart", "mail", ""}, []string{"web-1", "web-2", ""}, []string{"/cart", "/pay", "a b", "é", ""}
-	words := []string{"deadlock", "order-17", "took 5ms", "ERROR", "é", "a.b", "x\ny", "the end", "' OR 1", "\\d", "%", "_"}
+	words := []string{"deadlock", "order-17", "took 5ms", "ERROR", "é", "a.b", "x\ny", "the end", "' OR 1", "\\d", "%", "_", "24cf9509e18b7cd0", "24cf9509"}
 	for range 400 {
 		n := naive{at: time.Duration(r.IntN(7200)) * 500 * time.Millisecond, stream: map[string]string{}, meta: map[string]string{}}
 		rec := record{at: n.at, resource: map[string]any{}, attrs: map[string]any{}}
@@ -147,7 +147,7 @@ func randomConditions(r *rand.Rand, words []string) []condition {
 	for range r.IntN(3) {
 		switch r.IntN(4) {
 		case 0, 1:
-			w := pick(r, append(words, "", "took", "17 ", "-")...)
+			w := pick(r, append(words, "", "took", "17 ", "-", "cf9509e18b7cd", " 24cf9509e18b7cd0", "24cf9509e18b7cd024cf9509")...)
 			re := regexp.MustCompile(regexp.QuoteMeta(w) + ".")
 			all = append(all, pick(r,
 				condition{fmt.Sprintf("|= %q", w), func(n *naive) bool { return strings.Contains(n.body, w) }},

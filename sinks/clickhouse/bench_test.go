@@ -174,8 +174,8 @@ func TestDiskSizes(t *testing.T) {
 		table  string
 		limit  float64
 	}{
-		// 60, and what the index on bodies takes; see ADR 14.
-		{telemetry.Logs, 150_000, tables.Logs, 62},
+		// Of fewer rows a larger share are the ends of blocks: 150,000 take 2 bytes more each.
+		{telemetry.Logs, 500_000, tables.Logs, 60},
 		{telemetry.Spans, 200_000, tables.Spans, 65},
 		{telemetry.Metrics, 50_000, tables.Samples, 5},
 	} {

@@ -189,6 +189,15 @@ func appendValue(dst []byte, scratch *[]byte, v *telemetry.Value) []byte {
 	return appendText(dst, view(*scratch))
 }
 
+// longestWord is telemetry.LongestWord of the text of a value.
+func longestWord(scratch *[]byte, v *telemetry.Value) uint8 {
+	if v.Kind == telemetry.KindString {
+		return telemetry.LongestWord(v.Str)
+	}
+	*scratch = otlp.AppendText((*scratch)[:0], v)
+	return telemetry.LongestWord(view(*scratch))
+}
+
 // view returns the bytes as a string without a copy.
 func view(p []byte) string { return unsafe.String(unsafe.SliceData(p), len(p)) }
 

@@ -188,6 +188,7 @@ func TestRoundTrip(t *testing.T) {
 			row["severity"], row["severity_class"] = l.Severity, []string{"unspecified", "trace", "debug", "info", "warn", "error", "fatal"}[(l.Severity+3)/4]
 			row["severity_text"], row["event_name"] = l.SeverityText, l.EventName
 			row["body"] = string(otlp.AppendText(nil, &l.Body))
+			row["longest_word"] = telemetry.LongestWord(row["body"].(string))
 			row["body_kind"] = []string{"empty", "string", "bool", "int", "double", "array", "map", "bytes"}[l.Body.Kind]
 			row["pattern_id"] = l.Pattern
 			row["trace_id"], row["span_id"], row["flags"] = string(l.TraceID[:]), string(l.SpanID[:]), l.Flags

@@ -25,6 +25,10 @@ func logs() Table {
 			Column{Name: "event_name", Type: lowCardinality, Codec: zstd, Comment: "name of the event, empty for a plain log record"},
 			Column{Name: "body", Type: "String", Codec: zstd, Comment: "body as text; an array or map as JSON"},
 			Column{
+				Name: "longest_word", Type: "UInt8", Codec: zstd, Default: "255",
+				Comment: "bytes of the longest word of the body as tokens() splits it, 255 for longer ones; a word of a search that is as long can only be a whole word",
+			},
+			Column{
 				Name: "body_kind", Type: "Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7)",
 				Codec: zstd, Comment: "OTLP type of the body; bytes are in base64",
 			},
@@ -38,6 +42,7 @@ func logs() Table {
 		Indexes: []Index{
 			{TraceIndex, "trace_id", "bloom_filter(0.01)", 1},
 			{BodyIndex, "body", "tokenbf_v1(16384, 2, 0)", 1},
+			{"longest_word", "longest_word", "minmax", 1},
 		},
 		Projections: []Projection{
 			{"streams", []string{"tenant", "bucket", "service", "resource", "severity_class"}, []string{"count()", "sum(length(body))"}},

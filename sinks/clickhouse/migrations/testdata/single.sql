@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `severity_text` LowCardinality(String) COMMENT 'severity as the source wrote it' CODEC(ZSTD(1)),
     `event_name` LowCardinality(String) COMMENT 'name of the event, empty for a plain log record' CODEC(ZSTD(1)),
     `body` String COMMENT 'body as text; an array or map as JSON' CODEC(ZSTD(1)),
+    `longest_word` UInt8 DEFAULT 255 COMMENT 'bytes of the longest word of the body as tokens() splits it, 255 for longer ones; a word of a search that is as long can only be a whole word' CODEC(ZSTD(1)),
     `body_kind` Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7) COMMENT 'OTLP type of the body; bytes are in base64' CODEC(ZSTD(1)),
     `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(ZSTD(1)),
     `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
@@ -59,6 +60,7 @@ CREATE TABLE IF NOT EXISTS `goshawk`.`logs`
     `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
     INDEX `trace` trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX `body` body TYPE tokenbf_v1(16384, 2, 0) GRANULARITY 1,
+    INDEX `longest_word` longest_word TYPE minmax GRANULARITY 1,
     PROJECTION `streams` (SELECT tenant, bucket, service, resource, severity_class, count(), sum(length(body)) GROUP BY tenant, bucket, service, resource, severity_class)
 )
 ENGINE = MergeTree
