@@ -13,6 +13,7 @@ import (
 // The steps of a worker, as the label step names them.
 const (
 	stepTake = iota
+	stepWait
 	stepDecode
 	stepProcess
 	stepWrite
@@ -20,7 +21,7 @@ const (
 	steps
 )
 
-var stepNames = [steps]string{"take", "decode", "process", "write", "commit"}
+var stepNames = [steps]string{"take", "wait", "decode", "process", "write", "commit"}
 
 // WorkerMetrics is what the workers of a process report, by topic and partition.
 type WorkerMetrics struct {
@@ -55,7 +56,7 @@ func NewWorkerMetrics(reg prometheus.Registerer) *WorkerMetrics {
 		dropped:  counter("dropped_events_total", "Events of committed blocks that processors removed because they were told to."),
 		rejected: counter("rejected_events_total", "Events of committed blocks that could not become rows, by reason.", "reason"),
 		retried:  counter("retried_total", "Writes to a sink that failed and were repeated.", "sink"),
-		seconds:  counter("step_seconds_total", "Time spent in the steps of the loop; take is mostly waiting.", "step"),
+		seconds:  counter("step_seconds_total", "Time spent in the steps of the loop; take is mostly waiting for records, and wait is for room in process.max_in_flight.", "step"),
 		stuck: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "goshawk_pipeline_stuck_seconds", Help: "For how long a sink has not taken the block, 0 where it does.",
 		}, []string{"topic", "partition"}),

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,6 +24,8 @@ type Pipeline struct {
 	// NewWorker makes the worker of one partition. Workers share nothing but
 	// what is safe for concurrent use.
 	NewWorker func(partition int32, source Source) (*Worker, error)
+	// Room is shared by the workers; nil gives each one without bounds.
+	Room *Room
 }
 
 // Runner runs the pipelines of a process.
@@ -41,14 +42,14 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for i := range r.Pipelines {
-		p, batches := &r.Pipelines[i], new(sync.Pool)
+		p := &r.Pipelines[i]
 		group.Go(func() error {
 			err := p.Consumer.Run(ctx, func(ctx context.Context, partition int32, source Source) error {
 				w, err := p.NewWorker(partition, source)
 				if err != nil {
 					return err
 				}
-				w.batches = batches
+				w.room = p.Room
 				defer r.Metrics.Forget(p.Topic, partition)
 				return w.Run(ctx)
 			})

@@ -61,9 +61,9 @@ type State struct {
 // SnapshotStore keeps snapshots. It is safe for concurrent use.
 type SnapshotStore interface {
 	// Save begins to write a snapshot, and sends the outcome when it is durable
-	// or when that failed, at the latest soon after the context has ended. Until
-	// then the snapshot's memory is the store's. An earlier snapshot of the
-	// partition stays until a later one is complete.
+	// or when that failed, at the latest soon after the context has ended. The
+	// snapshot's memory is the store's, which lets go of it then. An earlier snapshot
+	// of the partition stays until a later one is complete.
 	Save(ctx context.Context, s *Snapshot) <-chan error
 	// Load calls take with the snapshots of a partition, the latest first, until
 	// take returns true. Their memory is valid until take returns. Incomplete

@@ -14,8 +14,8 @@ type stateKeeper struct {
 	processors []namedState
 	metrics    *partitionMetrics
 
-	// snapshot is used again once it is written.
-	snapshot Snapshot
+	// offset is that of the last snapshot.
+	offset int64
 	// pending gets the outcome of the snapshot that is being written, nil where
 	// there is none, and stop gives it up.
 	pending <-chan error
@@ -28,6 +28,7 @@ type stateKeeper struct {
 type namedState struct {
 	name string
 	Stateful
+	size int // of its state in the last snapshot
 }
 
 // newStateKeeper returns nil where no processor has a state, or none is to be
@@ -36,7 +37,7 @@ func newStateKeeper(w *Worker) *stateKeeper {
 	k := &stateKeeper{w: w}
 	for _, p := range w.Processors {
 		if s, ok := p.Processor.(Stateful); ok {
-			k.processors = append(k.processors, namedState{p.Name, s})
+			k.processors = append(k.processors, namedState{name: p.Name, Stateful: s})
 		}
 	}
 	if len(k.processors) == 0 || w.Snapshots == nil {
@@ -96,15 +97,16 @@ func (k *stateKeeper) committed(ctx context.Context, block *telemetry.Block) {
 		return
 	}
 	start := k.w.Now()
-	s := &k.snapshot
-	s.Topic, s.Partition, s.Epoch, s.Offset = block.Topic, block.Partition, block.Epoch, block.To
-	k.size = 0
+	// The memory is only the store's: all partitions together would keep as much as
+	// the states take.
+	s := &Snapshot{Topic: block.Topic, Partition: block.Partition, Epoch: block.Epoch, Offset: block.To}
+	k.offset, k.size = s.Offset, 0
 	for i := range k.processors {
-		if i == len(s.States) {
-			s.States = append(s.States, State{Name: k.processors[i].name})
-		}
-		s.States[i].Bytes = k.processors[i].Snapshot(s.States[i].Bytes[:0])
-		k.size += int64(len(s.States[i].Bytes))
+		p := &k.processors[i]
+		bytes := p.Snapshot(make([]byte, 0, p.size+p.size/8))
+		p.size = len(bytes)
+		k.size += int64(p.size)
+		s.States = append(s.States, State{Name: p.name, Bytes: bytes})
 	}
 	k.read = 0
 	ctx, k.stop = context.WithCancel(ctx)
@@ -123,8 +125,8 @@ func (k *stateKeeper) written(err error) {
 	}
 	// The next one comes after the same interval: the one before still serves.
 	k.metrics.saveFailed.Inc()
-	k.w.Log.Warn("snapshot of the processors' state could not be saved", "topic", k.snapshot.Topic,
-		"partition", k.snapshot.Partition, "offset", k.snapshot.Offset, "error", err)
+	k.w.Log.Warn("snapshot of the processors' state could not be saved", "topic", k.metrics.topic,
+		"partition", k.metrics.number, "offset", k.offset, "error", err)
 }
 
 // saveNow saves a snapshot and waits for it.

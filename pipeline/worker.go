@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
@@ -54,9 +54,8 @@ type Worker struct {
 	state *stateKeeper // nil where no state is to be saved
 	// taken is what Take fills; rows have memory only while a block is under way.
 	taken telemetry.Batch
-	// batches has the memory of batches between blocks: the workers of a pipeline
-	// take it from each other, and what a busy time needed goes when it is over.
-	batches *sync.Pool
+	// room is that of the pipeline.
+	room *Room
 }
 
 // Run moves blocks until the context ends or the partition is lost (nil), or
@@ -68,8 +67,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.Pause == nil {
 		w.Pause = pause
 	}
-	if w.batches == nil {
-		w.batches = new(sync.Pool)
+	if w.room == nil {
+		w.room = NewRoom(math.MaxInt64)
 	}
 	err := w.restore(ctx)
 	defer func() { w.state.close() }()
@@ -95,23 +94,26 @@ func (w *Worker) step(ctx context.Context) (err error) {
 	if err := w.Source.Take(ctx, b); err != nil {
 		return fmt.Errorf("taking a block: %w", err)
 	}
-	if b, _ = w.batches.Get().(*telemetry.Batch); b == nil {
-		b = new(telemetry.Batch)
-	}
-	b.Adopt(&w.taken)
-	if err := w.move(ctx, b, start); err != nil {
+	taken := w.Now()
+	size := w.room.sizeOf(b.Records)
+	if err := w.room.enter(ctx, size); err != nil {
 		return err
 	}
-	b.Reset()
-	w.batches.Put(b)
+	defer w.room.leave(size)
+	b = w.room.batch()
+	b.Adopt(&w.taken)
+	if err := w.move(ctx, b, start, taken); err != nil {
+		return err
+	}
+	w.room.giveBack(b)
 	return nil
 }
 
-// move moves a block that was waited for since start.
-func (w *Worker) move(ctx context.Context, b *telemetry.Batch, start time.Time) error {
+// move moves a block that was waited for from start until taken, and then for room.
+func (w *Worker) move(ctx context.Context, b *telemetry.Batch, start, taken time.Time) error {
 	m := w.Metrics.partition(b.Topic, b.Partition)
-	taken := w.Now()
 	m.step(stepTake, start, taken)
+	taken = m.step(stepWait, taken, w.Now())
 	if b.Replayed {
 		return w.replay(ctx, b, m, taken)
 	}

@@ -77,6 +77,24 @@ type Batch struct {
 	Attrs  []Attr
 	Floats []float64
 	Uints  []uint64
+
+	// pages is memory for what processors encode, of which the first used ones are
+	// handed out.
+	pages [][]byte
+	used  int
+}
+
+// PageBytes is the capacity of a page.
+const PageBytes = 64 << 10
+
+// Page returns an empty slice with a capacity of PageBytes. Its memory is the
+// batch's: it is valid until Reset.
+func (b *Batch) Page() []byte {
+	if b.used == len(b.pages) {
+		b.pages = append(b.pages, make([]byte, 0, PageBytes))
+	}
+	b.used++
+	return b.pages[b.used-1]
 }
 
 // Block names a range of offsets of one partition. Together with a table name
@@ -205,4 +223,5 @@ func (b *Batch) Reset() {
 	b.Attrs = b.Attrs[:0]
 	b.Floats = b.Floats[:0]
 	b.Uints = b.Uints[:0]
+	b.used = 0
 }

@@ -115,3 +115,29 @@ func peakRSS(pid int) int64 {
 	}
 	return kib << 10
 }
+
+// memory is the resident memory of a process in bytes. PSS has its share of pages
+// that several processes have: the sum over them counts a page once.
+type memory struct{ RSS, PSS int64 }
+
+func memoryOf(pid int) (memory, error) {
+	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return memory{}, fmt.Errorf("reading the memory of a process: %w", err)
+	}
+	var m memory
+	for line := range strings.Lines(string(text)) {
+		var kib int64
+		if _, err := fmt.Sscanf(line, "Rss: %d kB", &kib); err == nil {
+			m.RSS = kib << 10
+		}
+		if _, err := fmt.Sscanf(line, "Pss: %d kB", &kib); err == nil {
+			m.PSS = kib << 10
+		}
+	}
+	if m.RSS == 0 || m.PSS == 0 {
+		return memory{}, fmt.Errorf("%s has an unknown form", path)
+	}
+	return m, nil
+}

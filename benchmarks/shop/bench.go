@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -16,10 +17,14 @@ type BenchConfig struct {
 	Seed uint64
 	// Events is the number of events, PerRequest how many a request holds.
 	Events, PerRequest int
-	// Start is the first event's time; events are a microsecond apart, samples
-	// 15 seconds a round.
+	// Start is the first event's time; events are Apart, a microsecond where that is
+	// zero, samples 15 seconds a round.
 	Start time.Time
+	Apart time.Duration
 }
+
+// apart is the time between two events in nanoseconds.
+func (c *BenchConfig) apart() int64 { return int64(cmp.Or(c.Apart, time.Microsecond)) }
 
 // bench is what the three loads share.
 type bench struct {
@@ -60,7 +65,7 @@ func BenchLogs(c BenchConfig) []Request {
 		b = append(b, scope...)
 		for range n {
 			b, text = web.record(b, text, &clf, at)
-			at += 1000
+			at += c.apart()
 		}
 		b = encode.Close(encode.Close(b, scopes), resource)
 		l.add(telemetry.Logs, b, n, at)

@@ -57,7 +57,7 @@ func BenchSpans(c BenchConfig) []Request {
 			if v.events++; v.events == c.PerRequest {
 				flush(v)
 			}
-			at += 1000
+			at += c.apart()
 		}
 		done += size
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,7 +45,7 @@ func command(use, short, long string, run func(ctx context.Context, s Settings, 
 		defer o.Repanic()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		go memory.ReturnIdle(ctx, quietAfter)
+		go memory.Keep(ctx, quietAfter)
 		err = run(ctx, s, o, parent)
 		if err != nil && ctx.Err() == nil {
 			o.Report(err)
@@ -60,13 +58,8 @@ func command(use, short, long string, run func(ctx context.Context, s Settings, 
 
 // collectLess lets the heap of a process grow to several times what is in use
 // before it is collected. A role whose memory is bounded and mostly pooled has
-// a heap so small that Go's default collects it many times a second. GOGC in the
-// environment has the last word.
-func collectLess() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-}
+// a heap so small that Go's default collects it many times a second.
+func collectLess() { memory.Percent(400) }
 
 func newBroker() *cobra.Command {
 	return command("broker", "Run the embedded Kafka-protocol broker",

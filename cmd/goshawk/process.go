@@ -19,6 +19,7 @@ import (
 	"github.com/goshawk-observability/goshawk/ingest/topic"
 	"github.com/goshawk-observability/goshawk/internal/clickhouse"
 	"github.com/goshawk-observability/goshawk/internal/kafka"
+	"github.com/goshawk-observability/goshawk/internal/memory"
 	"github.com/goshawk-observability/goshawk/internal/observe"
 	"github.com/goshawk-observability/goshawk/internal/supervise"
 	"github.com/goshawk-observability/goshawk/pipeline"
@@ -128,8 +129,10 @@ func newRunner(s Settings, o *observe.Observer, client *kafka.Client, kafkaProdu
 		snapshots := state.New(client, kafkaProducer, state.Config{
 			Topic: s.Topics.State, Group: stream.group, Chunk: min(state.DefaultChunk, int(s.Producer.MaxBatch)/2),
 		}, o.Log, states)
+		room := s.Process.room()
+		memory.OnQuiet(room.Trim)
 		runner.Pipelines = append(runner.Pipelines, pipeline.Pipeline{
-			Name: stream.name, Topic: stream.topic, Consumer: consumer,
+			Name: stream.name, Topic: stream.topic, Consumer: consumer, Room: room,
 			NewWorker: func(_ int32, source pipeline.Source) (*pipeline.Worker, error) {
 				steps, err := chain()
 				if err != nil {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 
@@ -88,8 +89,24 @@ type ProcessSettings struct {
 	Group string `yaml:"group"`
 	// MaxBuffered bounds the memory of the blocks of all partitions.
 	MaxBuffered config.Bytes `yaml:"max_buffered"`
+	// MaxInFlight bounds the records that each pipeline works on at a time, whose
+	// rows take several times their memory. 0 is maxInFlightEach for each core.
+	MaxInFlight config.Bytes `yaml:"max_in_flight"`
 	// State says how often the state of processors is saved.
 	State pipeline.StateConfig `yaml:"state"`
+}
+
+// maxInFlightEach is half of a large block: two cores decode one while another is written, in
+// other pipelines too.
+const maxInFlightEach config.Bytes = 12 << 20
+
+// room makes room for the blocks of a pipeline.
+func (p *ProcessSettings) room() *pipeline.Room {
+	bytes := p.MaxInFlight
+	if bytes == 0 {
+		bytes = maxInFlightEach * config.Bytes(runtime.GOMAXPROCS(0))
+	}
+	return pipeline.NewRoom(int64(bytes))
 }
 
 // SinksSettings are those of the sinks, the same for all pipelines.

@@ -116,7 +116,7 @@ func (u *up) run(ctx context.Context, parts []supervise.Child) error {
 	partsDone := make(chan error, 1)
 	go func() { partsDone <- supervisor.Run(partsCtx) }()
 	group.Go(func() error {
-		memory.ReturnIdle(roles, quietAfter)
+		memory.Keep(roles, quietAfter)
 		return nil
 	})
 	group.Go(func() error {

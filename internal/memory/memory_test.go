@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"math"
 	"runtime/debug"
 	"testing"
 	"time"
@@ -42,23 +43,64 @@ func TestQuiet(t *testing.T) {
 	}
 }
 
+func TestPace(t *testing.T) {
+	const mib = 1 << 20
+	for _, c := range []struct {
+		live    uint64
+		percent int
+		// heap is how large the heap gets, and limit what the process may take, in MiB;
+		// 0 for any.
+		heap, limit uint64
+	}{
+		{0, 100, 2, 0},
+		{100, 100, 200, 0},
+		{128, 100, 256, 0},
+		{256, 100, 409, 440},
+		{640, 100, 896, 920},
+		{4096, 100, 5120, 5240},
+		{10, 400, 50, 0},
+		{32, 400, 96, 0},
+		{64, 400, 128, 0},
+		{256, 400, 345, 376},
+	} {
+		var heap, limit uint64
+		p := pace{
+			set: func(percent int) int {
+				live := max(c.live, 1) * mib
+				heap = (live + live*uint64(percent)/100) / mib
+				return 0
+			},
+			limit: func(bytes int64) int64 {
+				if limit = 0; bytes != math.MaxInt64 {
+					limit = uint64(bytes) / mib
+				}
+				return 0
+			},
+		}
+		p.follow(c.live*mib, c.percent)
+		if heap != c.heap || limit != c.limit {
+			t.Errorf("with %d MiB in use and %d %%: a heap of %d MiB, want %d, and a limit of %d MiB, want %d", c.live, c.percent, heap, c.heap, limit, c.limit)
+		}
+	}
+}
+
 // sink keeps the compiler from removing what a test allocates.
 var sink []byte
 
-// TestReturnIdle checks that memory that nobody uses any more leaves the heap.
-func TestReturnIdle(t *testing.T) {
+// TestKeep checks that memory that nobody uses any more leaves the heap.
+func TestKeep(t *testing.T) {
 	const size = 256 << 20
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // nobody else collects
 	sink = make([]byte, size)
 	for i := 0; i < size; i += 4096 {
 		sink[i] = 1
 	}
-	sink = nil
+	OnQuiet(func() { sink = nil })
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		ReturnIdle(ctx, 5*time.Millisecond)
+		Keep(ctx, 5*time.Millisecond)
 	}()
 	var h heap
 	for _, held := h.read(); held >= size; _, held = h.read() {

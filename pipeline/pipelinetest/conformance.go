@@ -204,6 +204,12 @@ func spoilBatch(b *telemetry.Batch, memory []byte) {
 	spoilAll(b.Words, gone)
 	spoilAll(b.TraceServices, gone)
 	spoilAll(b.Buckets, sketch.Bucket{})
+	for i := range b.Derived {
+		value := b.Derived[i].Value
+		for j := range value {
+			value[j] = poison
+		}
+	}
 	spoilAll(b.Derived, telemetry.Derived{})
 	spoilAll(b.Visits, telemetry.WebHit{Client: gone})
 	spoilAll(b.WebHits, telemetry.WebHit{Client: gone})

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/pipeline"
@@ -100,6 +101,11 @@ func (p *Processor) Process(_ context.Context, b *telemetry.Batch) error {
 	p.scratch.Reset()
 	p.known.ok = false
 	for i := range b.Logs {
+		if n := len(b.WebHits); n == cap(b.WebHits) && n > 0 {
+			// As many more as there were among the logs until here: doubling copies
+			// large rows, and leaves what it copied from to the collector.
+			b.WebHits = slices.Grow(b.WebHits, n*(len(b.Logs)-i)/i+16)
+		}
 		p.log(b, &b.Logs[i])
 	}
 	if p.cfg.Group && len(b.WebHits) > 0 {

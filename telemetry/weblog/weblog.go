@@ -55,11 +55,15 @@ func Network(client string) string {
 
 // maxField bounds a text of an event; Kafka would refuse what is larger. maxValue is
 // how many bytes of events a record has, unless one alone is larger: enough of them
-// to compress well, in buffers of which a writer has one for each group.
+// to compress well.
 const (
 	maxField = 16 << 10
-	maxValue = 64 << 10
+	maxValue = telemetry.PageBytes - headBytes
 )
+
+// headBytes is room for what comes before the events of a record: the tags and lengths
+// of resource_logs and scope_logs.
+const headBytes = 2 * (1 + binary.MaxVarintLen32)
 
 // Writer makes derived records of the hits of a batch. It is used by one goroutine.
 type Writer struct {
@@ -68,16 +72,17 @@ type Writer struct {
 	pending [Groups]pending
 }
 
-// pending are the events of a group that are not in a record yet.
+// pending is the record of a group that is being made: room for its head, and the
+// events.
 type pending struct {
 	tenant string
-	events []byte
+	record []byte
 	count  int64
 }
 
 // Write appends the batch's WebHits to its derived records, grouped by client.
-// Time is what their receive time is, Unix nanoseconds. The records are the
-// caller's.
+// Time is what their receive time is, Unix nanoseconds. The records are valid until
+// the batch is reset.
 func (w *Writer) Write(b *telemetry.Batch, time int64) {
 	if w.groups == nil {
 		w.groups = make(map[string]int)
@@ -91,12 +96,14 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 		}
 		w.event = appendEvent(w.event[:0], h)
 		p := &w.pending[group]
-		tenant := b.TenantOf(h.Resource)
-		if p.count > 0 && (p.tenant != tenant || len(p.events)+len(w.event) > maxValue) {
+		tenant, size := b.TenantOf(h.Resource), messageLen(w.event)
+		if p.count > 0 && (p.tenant != tenant || len(p.record)-headBytes+size > maxValue) {
 			w.flush(b, p, group, time)
 		}
-		p.tenant = tenant
-		p.events = appendMessage(p.events, 2, w.event)
+		if p.count == 0 {
+			p.tenant, p.record = tenant, b.Page()[:headBytes]
+		}
+		p.record = appendMessage(p.record, 2, w.event)
 		p.count++
 	}
 	for group := range w.pending {
@@ -107,17 +114,20 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 	clear(w.groups)
 }
 
-// flush makes a record of the events.
+// flush makes a record of the events: the head is put right before them.
 func (w *Writer) flush(b *telemetry.Batch, p *pending, group int, time int64) {
-	inScope := 1 + wire.UvarintLen(uint64(len(p.events))) + len(p.events)
-	value := make([]byte, 0, 1+wire.UvarintLen(uint64(inScope))+inScope)
-	value = binary.AppendUvarint(append(value, 1<<3|wire.LengthType), uint64(inScope)) // resource_logs
-	value = appendMessage(value, 2, p.events)                                          // ResourceLogs.scope_logs
+	events := uint64(len(p.record) - headBytes)
+	scope := events + 1 + uint64(wire.UvarintLen(events)) //nolint:gosec // not negative
+	var space [headBytes]byte
+	head := binary.AppendUvarint(append(space[:0], 1<<3|wire.LengthType), scope) // resource_logs
+	head = binary.AppendUvarint(append(head, 2<<3|wire.LengthType), events)      // ResourceLogs.scope_logs
+	value := p.record[headBytes-len(head):]
+	copy(value, head)
 	b.Derived = append(b.Derived, telemetry.Derived{
 		Signal: telemetry.Logs, Feed: telemetry.FeedWebHits, Tenant: p.tenant, Key: groupKeys[group],
 		Value: value, Events: p.count, Time: time,
 	})
-	p.events, p.count, p.tenant = p.events[:0], 0, ""
+	*p = pending{}
 }
 
 // groupKeys are the keys of the groups.
@@ -218,6 +228,11 @@ func appendKey(b []byte, key string, inner int) []byte {
 
 func appendMessage(b []byte, field byte, content []byte) []byte {
 	return append(binary.AppendUvarint(append(b, field<<3|wire.LengthType), uint64(len(content))), content...)
+}
+
+// messageLen is what appendMessage appends for a content, with a field below 16.
+func messageLen(content []byte) int {
+	return 1 + wire.UvarintLen(uint64(len(content))) + len(content)
 }
 
 func appendString(b []byte, field byte, s string) []byte {
