@@ -21,33 +21,34 @@ import (
 // least is the heap, in bytes, below which nothing is worth a collection.
 const least = 24 << 20
 
-// names are the readings of a heap: what was in use after the last collection, what
-// was allocated since the process began, and the memory that it holds.
+// names are the readings of a process, in the order of reading.
 var names = [...]string{
-	"/gc/heap/live:bytes", "/gc/heap/allocs:bytes",
-	"/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes", "/memory/classes/heap/free:bytes",
+	"/gc/heap/live:bytes", "/gc/heap/allocs:bytes", "/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes",
+	"/memory/classes/heap/free:bytes", "/memory/classes/heap/released:bytes", "/memory/classes/total:bytes",
 }
 
-// heap reads a heap.
+// reading is what a process has, in bytes.
+type reading struct {
+	live      uint64 // in use after the last collection
+	allocated uint64 // since the process began
+	held      uint64 // by the heap
+	beside    uint64 // beside what objects and free memory take: stacks, and what lies between objects
+}
+
+// heap reads the memory of the process.
 type heap struct {
 	samples [len(names)]metrics.Sample
 }
 
-// read returns how many bytes were allocated since the process began, and how many
-// are held.
-func (h *heap) read() (allocated, held uint64) {
+func (h *heap) read() reading {
 	for i := range names {
 		h.samples[i].Name = names[i]
 	}
 	metrics.Read(h.samples[:])
-	for i := 2; i < len(names); i++ {
-		held += h.samples[i].Value.Uint64()
-	}
-	return h.samples[1].Value.Uint64(), held
+	at := func(i int) uint64 { return h.samples[i].Value.Uint64() }
+	objects, unused, free, released, total := at(2), at(3), at(4), at(5), at(6)
+	return reading{live: at(0), allocated: at(1), held: objects + unused + free, beside: total - released - free - objects}
 }
-
-// live is what was in use after the last collection before read, in bytes.
-func (h *heap) live() uint64 { return h.samples[0].Value.Uint64() }
 
 // defaultPercent is Go's default of GOGC.
 const defaultPercent = 100
@@ -78,26 +79,24 @@ type pace struct {
 	limit func(bytes int64) int64
 }
 
-// beside is what a process holds beside its heap, about.
-const beside = 24 << 20
+// slack is what the memory of a process may differ from one collection to the next.
+const slack = 16 << 20
 
 // follow adapts to what is in use, where no more is asked for than percent.
-func (p *pace) follow(live uint64, percent int) {
-	if p.set == nil {
-		return
-	}
-	live = max(live, 1<<20)
+func (p *pace) follow(r reading, percent int) {
+	live := max(r.live, 1<<20)
 	most := growth(live, percent)
-	if now := int(100 * most / live / 5 * 5); now != p.percent { //nolint:gosec // at most percent
+	if now := int(100 * most / live / 5 * 5); p.set != nil && now != p.percent { //nolint:gosec // at most percent
 		p.percent = now
 		p.set(now)
 	}
 	switch {
+	case p.limit == nil:
 	case live <= spare:
 		p.limit(math.MaxInt64)
 	default:
-		// The limit has what lies unused between rows of changing sizes given back.
-		p.limit(int64(live + most + beside)) //nolint:gosec // memory
+		// The limit has what lies free between rows of changing sizes given back.
+		p.limit(int64(live + most + r.beside + slack)) //nolint:gosec // memory
 	}
 }
 
@@ -164,11 +163,13 @@ const looks = 10
 // grows by less before a collection, unless GOGC or GOMEMLIMIT say otherwise.
 func Keep(ctx context.Context, quietAfter time.Duration) {
 	var h heap
-	w := watch{busy: true}
-	w.allocated, _ = h.read()
+	w := watch{busy: true, allocated: h.read().allocated}
 	p := pace{percent: defaultPercent}
+	if os.Getenv("GOGC") == "" {
+		p.set = debug.SetGCPercent
+	}
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		p.set, p.limit = debug.SetGCPercent, debug.SetMemoryLimit
+		p.limit = debug.SetMemoryLimit
 	}
 	ticker := time.NewTicker(quietAfter / looks)
 	defer ticker.Stop()
@@ -177,11 +178,11 @@ func Keep(ctx context.Context, quietAfter time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			allocated, held := h.read()
-			if look%looks == 0 && w.quiet(allocated, held) {
+			r := h.read()
+			if look%looks == 0 && w.quiet(r.allocated, r.held) {
 				giveBack()
 			}
-			p.follow(h.live(), int(cmp.Or(percent.Load(), defaultPercent)))
+			p.follow(r, int(cmp.Or(percent.Load(), defaultPercent)))
 		}
 	}
 }

@@ -55,13 +55,13 @@ func TestPace(t *testing.T) {
 		{0, 100, 2, 0},
 		{100, 100, 200, 0},
 		{128, 100, 256, 0},
-		{256, 100, 409, 440},
-		{640, 100, 896, 920},
-		{4096, 100, 5120, 5240},
+		{256, 100, 409, 536},
+		{640, 100, 896, 1016},
+		{4096, 100, 5120, 5336},
 		{10, 400, 50, 0},
 		{32, 400, 96, 0},
 		{64, 400, 128, 0},
-		{256, 400, 345, 376},
+		{256, 400, 345, 472},
 	} {
 		var heap, limit uint64
 		p := pace{
@@ -77,7 +77,7 @@ func TestPace(t *testing.T) {
 				return 0
 			},
 		}
-		p.follow(c.live*mib, c.percent)
+		p.follow(reading{live: c.live * mib, beside: 104 * mib}, c.percent)
 		if heap != c.heap || limit != c.limit {
 			t.Errorf("with %d MiB in use and %d %%: a heap of %d MiB, want %d, and a limit of %d MiB, want %d", c.live, c.percent, heap, c.heap, limit, c.limit)
 		}
@@ -103,7 +103,7 @@ func TestKeep(t *testing.T) {
 		Keep(ctx, 5*time.Millisecond)
 	}()
 	var h heap
-	for _, held := h.read(); held >= size; _, held = h.read() {
+	for h.read().held >= size {
 		time.Sleep(5 * time.Millisecond)
 	}
 	cancel()
