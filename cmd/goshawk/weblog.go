@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/goshawk-observability/goshawk/internal/memory"
 	"github.com/goshawk-observability/goshawk/processors/weblog/report"
 	"github.com/goshawk-observability/goshawk/telemetry/weblog/accesslog"
 )
@@ -62,7 +63,10 @@ The exit code is 0 if all files were read, and 1 if one was not, or if none had 
 	flags.BoolVar(&o.NoBots, "no-bots", false, "leave out crawlers and tools")
 	flags.IntVar(&o.Top, "top", o.Top, "rows of a panel; 0 is all")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
-	c.RunE = func(c *cobra.Command, args []string) error { return weblogReport(c, args, o, f) }
+	c.RunE = func(c *cobra.Command, args []string) error {
+		memory.ForgetStart()
+		return weblogReport(c, args, o, f)
+	}
 	return c
 }
 

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package memory
+
+// ForgetStart does nothing here.
+func ForgetStart() {}
