@@ -226,15 +226,19 @@ func runBehind(ctx context.Context, e *env) ([]measurement, error) {
 					{What: "caught up at", Value: float64(events) / time.Since(began).Seconds(), Unit: "events/s", Note: "wall clock, lower bound"},
 				}, nil
 			case <-time.After(200 * time.Millisecond):
-				var resident, summed int64
-				for _, role := range roles {
-					m, err := memoryOf(c.Pid(role))
-					if err != nil {
-						return nil, err
-					}
-					resident, summed = resident+m.PSS, summed+m.RSS
+				u, err := usages(c, roles...)
+				if err != nil {
+					return nil, err
 				}
-				peak, peakSummed = max(peak, resident), max(peakSummed, summed)
+				var resident int64
+				for _, role := range roles {
+					share := proportional(c.Pid(role))
+					if share == 0 {
+						return nil, fmt.Errorf("the kernel does not say what memory %s has", role)
+					}
+					resident += share
+				}
+				peak, peakSummed = max(peak, resident), max(peakSummed, u.RSS)
 			}
 		}
 	})

@@ -104,8 +104,15 @@ func statFields(path string) ([]int64, error) {
 }
 
 // peakRSS returns the largest resident set that a process has had, in bytes.
-func peakRSS(pid int) int64 {
-	value, ok := field(fmt.Sprintf("/proc/%d/status", pid), "VmHWM")
+func peakRSS(pid int) int64 { return sizeIn(fmt.Sprintf("/proc/%d/status", pid), "VmHWM") }
+
+// proportional returns the resident memory of a process in bytes, with its share of
+// the pages that several processes have: the sum over them counts a page once.
+func proportional(pid int) int64 { return sizeIn(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss") }
+
+// sizeIn returns a size in bytes that a file of /proc has in KiB, 0 where it has none.
+func sizeIn(path, key string) int64 {
+	value, ok := field(path, key)
 	if !ok {
 		return 0
 	}
@@ -114,30 +121,4 @@ func peakRSS(pid int) int64 {
 		return 0
 	}
 	return kib << 10
-}
-
-// memory is the resident memory of a process in bytes. PSS has its share of pages
-// that several processes have: the sum over them counts a page once.
-type memory struct{ RSS, PSS int64 }
-
-func memoryOf(pid int) (memory, error) {
-	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return memory{}, fmt.Errorf("reading the memory of a process: %w", err)
-	}
-	var m memory
-	for line := range strings.Lines(string(text)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "Rss: %d kB", &kib); err == nil {
-			m.RSS = kib << 10
-		}
-		if _, err := fmt.Sscanf(line, "Pss: %d kB", &kib); err == nil {
-			m.PSS = kib << 10
-		}
-	}
-	if m.RSS == 0 || m.PSS == 0 {
-		return memory{}, fmt.Errorf("%s has an unknown form", path)
-	}
-	return m, nil
 }

@@ -118,7 +118,6 @@ func startAgent(c *cobra.Command, s Settings, options agent.Options, check bool)
 // runAgent runs the agent until ctx ends.
 func runAgent(ctx context.Context, s Settings, o *observe.Observer, options agent.Options, ready func()) error {
 	group, ctx := errgroup.WithContext(ctx)
-	memory.ForgetStart()
 	go memory.Keep(ctx, quietAfter)
 	if s.Agent.Listen != "" {
 		group.Go(func() error { return serveHealth(ctx, "agent.listen", s.Agent.Listen, o) })

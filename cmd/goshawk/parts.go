@@ -45,7 +45,6 @@ func command(use, short, long string, run func(ctx context.Context, s Settings, 
 		defer o.Repanic()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		memory.ForgetStart()
 		go memory.Keep(ctx, quietAfter)
 		err = run(ctx, s, o, parent)
 		if err != nil && ctx.Err() == nil {

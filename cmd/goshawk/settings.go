@@ -96,8 +96,8 @@ type ProcessSettings struct {
 	State pipeline.StateConfig `yaml:"state"`
 }
 
-// maxInFlightEach is half of a large block: two cores decode one while another is written, in
-// other pipelines too.
+// maxInFlightEach is half of the records of a large block: with two cores a pipeline
+// works on one such block at a time, beside those of the other pipelines.
 const maxInFlightEach config.Bytes = 12 << 20
 
 // room makes room for the blocks of a pipeline.

@@ -115,7 +115,6 @@ func (u *up) run(ctx context.Context, parts []supervise.Child) error {
 	group, roles := errgroup.WithContext(ctx)
 	partsDone := make(chan error, 1)
 	go func() { partsDone <- supervisor.Run(partsCtx) }()
-	memory.ForgetStart()
 	group.Go(func() error {
 		memory.Keep(roles, quietAfter)
 		return nil

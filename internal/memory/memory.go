@@ -158,10 +158,12 @@ func giveBack() {
 // looks is how many looks at what is in use go on one at what was allocated.
 const looks = 10
 
-// Keep looks after the heap until the context ends. A process that has little to do
+// Keep looks after the memory of the process until the context ends. It begins with
+// ForgetStart. A process that has little to do
 // for so long after a busy time gives back what is not in use, and a large heap
 // grows by less before a collection, unless GOGC or GOMEMLIMIT say otherwise.
 func Keep(ctx context.Context, quietAfter time.Duration) {
+	ForgetStart()
 	var h heap
 	w := watch{busy: true, allocated: h.read().allocated}
 	p := pace{percent: defaultPercent}

@@ -182,20 +182,16 @@ func appendText(dst []byte, text string) []byte {
 
 // appendValue appends a value as a String.
 func appendValue(dst []byte, scratch *[]byte, v *telemetry.Value) []byte {
-	if v.Kind == telemetry.KindString {
-		return appendText(dst, v.Str)
-	}
-	*scratch = otlp.AppendText((*scratch)[:0], v)
-	return appendText(dst, view(*scratch))
+	return appendText(dst, textOf(scratch, v))
 }
 
-// longestWord is telemetry.LongestWord of the text of a value.
-func longestWord(scratch *[]byte, v *telemetry.Value) uint8 {
+// textOf returns the text of a value, which may be in scratch.
+func textOf(scratch *[]byte, v *telemetry.Value) string {
 	if v.Kind == telemetry.KindString {
-		return telemetry.LongestWord(v.Str)
+		return v.Str
 	}
 	*scratch = otlp.AppendText((*scratch)[:0], v)
-	return telemetry.LongestWord(view(*scratch))
+	return view(*scratch)
 }
 
 // view returns the bytes as a string without a copy.

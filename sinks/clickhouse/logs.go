@@ -29,7 +29,7 @@ func newLogs(s *Sink) *logs {
 		"severity_text":      lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.SeverityText }),
 		"event_name":         lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.EventName }),
 		"body":               values(r, &sh.scratch, func(l *telemetry.Log) *telemetry.Value { return &l.Body }),
-		"longest_word":       uint8s(r, func(l *telemetry.Log) uint8 { return longestWord(&sh.scratch, &l.Body) }),
+		"longest_word":       uint8s(r, func(l *telemetry.Log) uint8 { return telemetry.LongestWord(textOf(&sh.scratch, &l.Body)) }),
 		"body_kind":          uint8s(r, func(l *telemetry.Log) uint8 { return uint8(l.Body.Kind) }),
 		"pattern_id":         uint64s(r, func(l *telemetry.Log) uint64 { return l.Pattern }),
 		"trace_id":           traceIDs(r, func(l *telemetry.Log) *telemetry.TraceID { return &l.TraceID }),

@@ -96,7 +96,7 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 		}
 		w.event = appendEvent(w.event[:0], h)
 		p := &w.pending[group]
-		tenant, size := b.TenantOf(h.Resource), messageLen(w.event)
+		tenant, size := b.TenantOf(h.Resource), messageLen(len(w.event))
 		if p.count > 0 && (p.tenant != tenant || len(p.record)-headBytes+size > maxValue) {
 			w.flush(b, p, group, time)
 		}
@@ -116,11 +116,10 @@ func (w *Writer) Write(b *telemetry.Batch, time int64) {
 
 // flush makes a record of the events: the head is put right before them.
 func (w *Writer) flush(b *telemetry.Batch, p *pending, group int, time int64) {
-	events := uint64(len(p.record) - headBytes)
-	scope := events + 1 + uint64(wire.UvarintLen(events)) //nolint:gosec // not negative
+	events := len(p.record) - headBytes
 	var space [headBytes]byte
-	head := binary.AppendUvarint(append(space[:0], 1<<3|wire.LengthType), scope) // resource_logs
-	head = binary.AppendUvarint(append(head, 2<<3|wire.LengthType), events)      // ResourceLogs.scope_logs
+	head := binary.AppendUvarint(append(space[:0], 1<<3|wire.LengthType), uint64(messageLen(events))) // resource_logs
+	head = binary.AppendUvarint(append(head, 2<<3|wire.LengthType), uint64(events))                   // ResourceLogs.scope_logs
 	value := p.record[headBytes-len(head):]
 	copy(value, head)
 	b.Derived = append(b.Derived, telemetry.Derived{
@@ -230,10 +229,8 @@ func appendMessage(b []byte, field byte, content []byte) []byte {
 	return append(binary.AppendUvarint(append(b, field<<3|wire.LengthType), uint64(len(content))), content...)
 }
 
-// messageLen is what appendMessage appends for a content, with a field below 16.
-func messageLen(content []byte) int {
-	return 1 + wire.UvarintLen(uint64(len(content))) + len(content)
-}
+// messageLen is how much appendMessage appends for a content of so many bytes.
+func messageLen(size int) int { return 1 + wire.UvarintLen(uint64(size)) + size }
 
 func appendString(b []byte, field byte, s string) []byte {
 	return append(binary.AppendUvarint(append(b, field<<3|wire.LengthType), uint64(len(s))), s...)
