@@ -2,6 +2,8 @@
 // printed as JSON.
 //
 //   node logpush.cjs ADDRESS SERVICE
+const { once } = require('node:events');
+const { setTimeout } = require('node:timers/promises');
 const { Client } = require('@elastic/elasticsearch');
 const pino = require('pino');
 
@@ -25,8 +27,14 @@ async function loki() {
   const log = pino({}, transport);
   for (let n = 0; n < 50; n++) {
     log[n % 10 ? 'info' : 'error']({ order: n }, 'order of Zoë');
+    if (n === 24) {
+      await setTimeout(5); // pino's clock has milliseconds, and the lines must not all have the same one
+    }
   }
-  await new Promise((resolve) => setTimeout(resolve, 2500)); // it sends every second and does not say when
+  const alive = setInterval(() => {}, 1000); // the transport's thread does not keep node from ending
+  transport.end(); // sends what is waiting
+  await once(transport, 'close');
+  clearInterval(alive);
   return { lines: 50 };
 }
 
