@@ -189,8 +189,14 @@ func TestDiskSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.exec(t, "OPTIMIZE TABLE "+s.dialect.Table(c.table)+" FINAL")
 		where := " WHERE active AND database = 'goshawk' AND table = '" + c.table + "'"
+		s.exec(t, "OPTIMIZE TABLE "+s.dialect.Table(c.table)+" FINAL")
+		if want := tables.Get(c.table).Recompress; want != "" {
+			codecs := "SELECT arrayStringConcat(groupUniqArray(default_compression_codec), ' ') FROM system.parts" + where
+			if got := s.text(t, codecs); got != want {
+				t.Errorf("%s: merged parts have the codec %s, want %s", c.table, got, want)
+			}
+		}
 		rows := s.number(t, "SELECT toUInt64(sum(rows)) FROM system.parts"+where)
 		size := s.number(t, "SELECT toUInt64(sum(bytes_on_disk)) FROM system.parts"+where)
 		perRow := float64(size) / float64(rows)

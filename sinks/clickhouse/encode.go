@@ -136,16 +136,6 @@ func texts[T any](r *rows[T], value func(*T) string) encoder {
 	}
 }
 
-// values encodes a column of texts from values of any kind.
-func values[T any](r *rows[T], scratch *[]byte, value func(*T) *telemetry.Value) encoder {
-	return func(dst []byte) []byte {
-		for _, i := range r.part {
-			dst = appendValue(dst, scratch, value(&r.all[i]))
-		}
-		return dst
-	}
-}
-
 // lowTexts encodes a column of texts of low cardinality.
 func lowTexts[T any](r *rows[T], words *dictionary, value func(*T) string) encoder {
 	return func(dst []byte) []byte {

@@ -12,6 +12,8 @@ type logs struct {
 	rows  rows[telemetry.Log]
 	sort  sorter
 	block *block
+	// longest are the longest words of the bodies that were encoded last.
+	longest []uint8
 }
 
 func newLogs(s *Sink) *logs {
@@ -28,8 +30,8 @@ func newLogs(s *Sink) *logs {
 		"severity_class":     uint8s(r, severityClass),
 		"severity_text":      lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.SeverityText }),
 		"event_name":         lowTexts(r, &sh.words, func(l *telemetry.Log) string { return l.EventName }),
-		"body":               values(r, &sh.scratch, func(l *telemetry.Log) *telemetry.Value { return &l.Body }),
-		"longest_word":       uint8s(r, func(l *telemetry.Log) uint8 { return telemetry.LongestWord(textOf(&sh.scratch, &l.Body)) }),
+		"body":               t.bodies(&sh.scratch),
+		"longest_word":       func(dst []byte) []byte { return append(dst, t.longest...) },
 		"body_kind":          uint8s(r, func(l *telemetry.Log) uint8 { return uint8(l.Body.Kind) }),
 		"pattern_id":         uint64s(r, func(l *telemetry.Log) uint64 { return l.Pattern }),
 		"trace_id":           traceIDs(r, func(l *telemetry.Log) *telemetry.TraceID { return &l.TraceID }),
@@ -42,6 +44,20 @@ func newLogs(s *Sink) *logs {
 		"retention_days":     uint16s(r, func(l *telemetry.Log) uint16 { return of(l).retentionDays }),
 	})
 	return t
+}
+
+// bodies encodes the column body, and finds what is in longest_word, which comes
+// after it, while the text is in the processor's cache.
+func (t *logs) bodies(scratch *[]byte) encoder {
+	return func(dst []byte) []byte {
+		t.longest = t.longest[:0]
+		for _, i := range t.rows.part {
+			text := textOf(scratch, &t.rows.all[i].Body)
+			t.longest = append(t.longest, telemetry.LongestWord(text))
+			dst = appendText(dst, text)
+		}
+		return dst
+	}
 }
 
 func (t *logs) prepare(s *Sink, b *telemetry.Batch) *block {

@@ -33,11 +33,17 @@ func Decode(b *telemetry.Batch, lim *Limits) {
 }
 
 func (w *walker) decode(r *telemetry.Record) {
-	w.events, w.rejected, w.byReason = 0, 0, [reasons]int64{}
-	w.rejects = w.rejects[:0]
 	m := markOf(w.b)
-	if !w.request(r.Value) {
+	fine := false
+	for _, w.once = range [...]bool{true, false} {
+		w.events, w.rejected, w.byReason = 0, 0, [reasons]int64{}
+		w.rejects = w.rejects[:0]
+		if fine = w.request(r.Value); fine {
+			break
+		}
 		m.restore(w.b)
+	}
+	if !fine {
 		r.Decoded = max(1, r.Declared)
 		w.b.Rejects = append(w.b.Rejects, telemetry.Reject{
 			Record: w.record, Events: r.Decoded,

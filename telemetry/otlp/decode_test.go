@@ -1,14 +1,17 @@
 package otlp
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/goshawk-observability/goshawk/telemetry"
+	"github.com/goshawk-observability/goshawk/telemetry/wire"
 )
 
 // decoded returns a batch with the rows of one request.
@@ -232,6 +235,55 @@ func TestDecodeSeveralRecords(t *testing.T) {
 					t.Fatalf("a resource of record %d remains", r.Record)
 				}
 			}
+		}
+	}
+}
+
+// What decides over rows, or over where they are from, may come after them.
+func TestDecodeFieldsAfterChildren(t *testing.T) {
+	field := func(number protowire.Number, value []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), value)
+	}
+	first := func(message []byte, number protowire.Number) []byte {
+		f := wire.FieldsOf(message)
+		for f.Next() {
+			if f.Tag == uint64(number)<<3|wire.LengthType {
+				return f.Bytes()
+			}
+			f.Skip(0)
+		}
+		t.Fatalf("there is no field %d", number)
+		return nil
+	}
+	join := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+	url, unknown := field(3, []byte("https://example.com/1.0")), field(99, nil)
+	for signal, body := range map[telemetry.Signal][]byte{
+		telemetry.Logs: marshalLogs(t, benchLogs(3, 1)), telemetry.Spans: marshalSpans(t, benchSpans(3, 1)),
+		telemetry.Metrics: marshalMetrics(t, benchMetrics(300)),
+	} {
+		resource := first(body, 1)
+		scope := first(resource, 2)
+		for name, order := range map[string]func(header, child []byte) []byte{
+			"schema URL":      func(h, c []byte) []byte { return join(h, c, c, url) },
+			"two schema URLs": func(h, c []byte) []byte { return join(h, url, c, field(3, []byte("later")), c) },
+			"header":          func(h, c []byte) []byte { return join(url, c, h) },
+			"two headers":     func(h, c []byte) []byte { return join(h, c, h, c) },
+			"all":             func(h, c []byte) []byte { return join(c, h, url) },
+			"unknown field":   func(h, c []byte) []byte { return join(h, c, unknown) },
+			"no child":        func(h, _ []byte) []byte { return join(h, url) },
+		} {
+			t.Run(fmt.Sprintf("%s/%s", signal, name), func(t *testing.T) {
+				ofResource := order(field(1, first(resource, 1)), field(2, scope))
+				checkDecode(t, signal, field(1, ofResource), testReceived)
+				ofScope := order(field(1, first(scope, 1)), field(2, first(scope, 2)))
+				checkDecode(t, signal, field(1, join(field(1, first(resource, 1)), field(2, ofScope))), testReceived)
+			})
+		}
+		lim := DefaultLimits()
+		tooLong := field(3, make([]byte, lim.MaxValueBytes+1))
+		b := decoded(signal, field(1, join(field(1, first(resource, 1)), field(2, scope), tooLong)), testReceived, &lim)
+		if got := rejectsOf(b)[valueTooLong.String()]; b.EventCount() != 0 || got == 0 || got != b.Records[0].Decoded {
+			t.Errorf("%s: of %d events %d are rejected for a schema URL that is too long", signal, b.Records[0].Decoded, got)
 		}
 	}
 }

@@ -25,6 +25,11 @@ type walker struct {
 	check  bool
 	cut    *cutter
 	picks  []reject
+	// once is set while decoding takes for granted that a resource which begins with
+	// its own fields, or a scope, has its children last, as SDKs write them, and does
+	// not step over all children first: they are not in the processor's cache yet.
+	// What is otherwise is no request then, and is walked over again without.
+	once bool
 	// partitions is the number of partitions that rows are spread over.
 	partitions int
 
@@ -143,7 +148,8 @@ func (w *walker) resourceData(buf []byte, at, pos int) bool {
 		w.resource = uint32(len(w.b.Resources))
 		w.b.Resources = append(w.b.Resources, telemetry.Resource{Record: w.record})
 	}
-	if !w.header(buf, pos) {
+	pos, whole, fine := w.header(buf, pos)
+	if !fine {
 		return false
 	}
 	if w.picks == nil {
@@ -155,10 +161,21 @@ func (w *walker) resourceData(buf []byte, at, pos int) bool {
 		field := pos
 		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagChild {
-			pos = skip(buf, next, tag)
+			if whole {
+				pos = skip(buf, next, tag)
+				continue
+			}
+			var url string
+			if url, pos = w.late(buf, next, tag); pos < 0 {
+				return false
+			}
+			w.b.Resources[w.resource].SchemaURL = url
 			continue
 		}
 		start, end := wire.Extent(buf, next)
+		if end < 0 {
+			return false // only where header has not been here
+		}
 		if !w.scopeData(buf[:end], field, start) {
 			return false
 		}
@@ -184,7 +201,8 @@ func (w *walker) scopeData(buf []byte, at, pos int) bool {
 		w.scope = uint32(len(w.b.Scopes))
 		w.b.Scopes = append(w.b.Scopes, telemetry.Scope{})
 	}
-	if !w.header(buf, pos) {
+	pos, whole, fine := w.header(buf, pos)
+	if !fine {
 		return false
 	}
 	if w.picks == nil {
@@ -203,10 +221,21 @@ func (w *walker) scopeData(buf []byte, at, pos int) bool {
 			tag, next = wire.UvarintLong(buf, pos)
 		}
 		if tag != tagChild {
-			pos = skip(buf, next, tag)
+			if whole {
+				pos = skip(buf, next, tag)
+				continue
+			}
+			var url string
+			if url, pos = w.late(buf, next, tag); pos < 0 {
+				return false
+			}
+			w.b.Scopes[w.scope].SchemaURL = url
 			continue
 		}
 		start, end := wire.Extent(buf, next)
+		if end < 0 {
+			return false // only where header has not been here
+		}
 		done := false
 		switch w.signal {
 		case telemetry.Logs:
@@ -228,34 +257,40 @@ func (w *walker) scopeData(buf []byte, at, pos int) bool {
 }
 
 // header reads the fields of a wrapper other than its children: its resource or
-// scope, and the schema URL. Children are stepped over.
-func (w *walker) header(buf []byte, pos int) bool {
+// scope, and the schema URL. Children are stepped over, or are where it ends: then
+// it has not seen the whole. The first child is at the result or behind it.
+func (w *walker) header(buf []byte, pos int) (children int, whole, fine bool) {
 	w.why = problem{}
 	w.count = 0
+	first := pos
+	stop := w.once && first < len(buf) && buf[first] != tagChild
 	for pos < len(buf) {
 		at := pos
 		tag, next := wire.Uvarint(buf, pos)
 		switch tag {
 		case tagChild:
+			if stop {
+				return at, false, true
+			}
 			if _, pos = wire.Extent(buf, next); pos < 0 {
 				w.malformed(next, badLength)
-				return false
+				return 0, false, false
 			}
 			continue
 		case tagHeader:
 			start, end := wire.Extent(buf, next)
 			if end < 0 {
 				w.malformed(next, badLength)
-				return false
+				return 0, false, false
 			}
 			if w.picks == nil && !w.headerMessage(buf[:end], start) {
-				return false
+				return 0, false, false
 			}
 			pos = end
 		case tagSchemaURL:
 			var url string
 			if url, pos = w.text(buf, next); pos < 0 {
-				return false
+				return 0, false, false
 			}
 			if w.picks != nil {
 				break
@@ -267,14 +302,27 @@ func (w *walker) header(buf []byte, pos int) bool {
 			}
 		default:
 			if pos = w.other(buf, at, next, tag, 1<<1|1<<2|1<<3); pos < 0 {
-				return false
+				return 0, false, false
 			}
 		}
 		if w.cut != nil {
 			w.cut.head(w.node, at, pos)
 		}
 	}
-	return true
+	return first, true, true
+}
+
+// late reads the schema URL of a wrapper after its first child, the one field that
+// may come there where children are walked over once.
+func (w *walker) late(buf []byte, pos int, tag uint64) (schemaURL string, next int) {
+	if tag != tagSchemaURL {
+		return "", -1
+	}
+	start, end := wire.Extent(buf, pos)
+	if end < 0 || end-start > w.maxValue {
+		return "", -1
+	}
+	return repaired(buf[start:end]), end
 }
 
 func (w *walker) headerMessage(buf []byte, pos int) bool {

@@ -169,7 +169,11 @@ func (t *Table) Up() string {
 	}
 	fmt.Fprintf(&b, "ORDER BY (%s)\n", strings.Join(t.OrderBy, ", "))
 	if t.TTL != "" {
-		fmt.Fprintf(&b, "TTL %s\n", t.TTL)
+		fmt.Fprintf(&b, "TTL %s", t.TTL)
+		if t.Recompress != "" {
+			fmt.Fprintf(&b, ", %s RECOMPRESS CODEC(%s)", recompressFrom, t.Recompress)
+		}
+		b.WriteString("\n")
 	}
 	settings := []string{fmt.Sprintf("{{.Window %d}}", deduplicationWindow)}
 	for _, s := range t.Settings {

@@ -10,7 +10,7 @@ func logs() Table {
 	return Table{
 		Name:    Logs,
 		Comment: "log records, one row each",
-		Columns: columns(
+		Columns: recompressed(columns(
 			tenant, bucket, service,
 			Column{Name: "time", Type: timestamp, Codec: deltaZSTD, Comment: "when the event happened; the time of observation where the sender did not say"},
 			Column{Name: "observed_delay_ns", Type: "Int64", Codec: zstd, Comment: "nanoseconds from time to the observation, the least Int64 if the sender did not say"},
@@ -35,12 +35,12 @@ func logs() Table {
 			patternID,
 			traceID, spanID,
 			Column{Name: "flags", Type: "UInt32", Codec: zstd, Comment: "OTLP log record flags; the low byte is the W3C trace flags"},
-			Column{Name: "attributes", Type: attributeMap, Codec: zstdMore, Comment: "attributes of the record as text"},
+			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes of the record as text"},
 			Column{Name: "dropped_attributes", Type: "UInt32", Codec: zstd, Comment: "attributes that the sender dropped"},
 			producer, retention, origin,
-		),
+		)),
 		Indexes: []Index{
-			{TraceIndex, "trace_id", "bloom_filter(0.01)", 1},
+			{TraceIndex, "trace_id", "bloom_filter(0.025)", 1},
 			{BodyIndex, "body", "tokenbf_v1(16384, 2, 0)", 1},
 			{"longest_word", "longest_word", "minmax", 1},
 		},
@@ -51,6 +51,7 @@ func logs() Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "bucket", "service", "severity_class", "kafka_partition", "time"},
 		TTL:         ttlByTime,
+		Recompress:  zstdMore,
 		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}
@@ -60,7 +61,7 @@ func spans() Table {
 	return Table{
 		Name:    Spans,
 		Comment: "spans, one row each",
-		Columns: columns(
+		Columns: recompressed(columns(
 			tenant, bucket, service,
 			Column{Name: "time", Type: timestamp, Codec: deltaZSTD, Comment: "start of the span"},
 			Column{Name: "duration_ns", Type: "Int64", Codec: zstd, Comment: "end minus start in nanoseconds; negative where the sender's clock ran backwards"},
@@ -75,7 +76,7 @@ func spans() Table {
 			Column{Name: "parent_span_id", Type: "FixedString(8)", Codec: zstd, Comment: "span id of the parent in binary, zeros for a root"},
 			Column{Name: "trace_state", Type: lowCardinality, Codec: zstd, Comment: "W3C trace state"},
 			Column{Name: "flags", Type: "UInt32", Codec: zstd, Comment: "OTLP span flags; the low byte is the W3C trace flags"},
-			Column{Name: "attributes", Type: attributeMap, Codec: zstdMore, Comment: "attributes that are no numbers, as text"},
+			Column{Name: "attributes", Type: attributeMap, Codec: zstd, Comment: "attributes that are no numbers, as text"},
 			Column{Name: "attribute_numbers", Type: numberMap, Codec: zstd, Comment: "attributes that are numbers; an integer beyond 2^53 is in attributes"},
 			Column{Name: "events.time", Type: "Array(DateTime64(9))", Codec: zstd, Comment: "times of the span's events"},
 			Column{Name: "events.name", Type: "Array(LowCardinality(String))", Codec: zstd, Comment: "names of the span's events"},
@@ -91,7 +92,7 @@ func spans() Table {
 			Column{Name: "dropped_events", Type: "UInt32", Codec: zstd, Comment: "events that the sender dropped"},
 			Column{Name: "dropped_links", Type: "UInt32", Codec: zstd, Comment: "links that the sender dropped"},
 			producer, promoted, samplingProbability, retention, origin,
-		),
+		)),
 		Indexes: []Index{
 			{"trace_id", "trace_id", "bloom_filter(0.001)", 1},
 		},
@@ -99,6 +100,7 @@ func spans() Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "bucket", "service", "kafka_partition", "time"},
 		TTL:         ttlByTime,
+		Recompress:  zstdMore,
 		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}

@@ -12,7 +12,8 @@ type Column struct {
 	Name string
 	// Type is the ClickHouse type, exactly as system.columns shows it.
 	Type string
-	// Codec is the inside of CODEC(...), empty for the default codec.
+	// Codec is the inside of CODEC(...); DefaultCodec in it stands for the codec of
+	// the part, and so does an empty one.
 	Codec string
 	// Default is the value of rows that are inserted without the column, empty
 	// for that of the type.
@@ -38,6 +39,9 @@ type Projection struct {
 	Keys, Values []string
 }
 
+// DefaultCodec is the codec of a part, see Table.Recompress.
+const DefaultCodec = "Default"
+
 // Setting is one setting of a table.
 type Setting struct{ Name, Value string }
 
@@ -59,8 +63,12 @@ type Table struct {
 	// PrimaryKey is a prefix of OrderBy, nil where they are the same.
 	PrimaryKey []string
 	// TTL is when a row expires, empty for never.
-	TTL      string
-	Settings []Setting
+	TTL string
+	// Recompress is the codec that merges write columns of DefaultCodec with, empty
+	// for none of their own. What an insert writes has the server's default, LZ4
+	// unless configured, which costs less where it is soon read and written again.
+	Recompress string
+	Settings   []Setting
 	// ShardingKey sends the rows of a Distributed table to a shard. Of tables that
 	// must know repeated inserts all rows of one insert have the same, so that the
 	// repeat meets the deduplication log of the same shard.

@@ -36,7 +36,7 @@ func webHits() Table {
 	return Table{
 		Name:    WebHits,
 		Comment: "requests that web servers logged, one row each",
-		Columns: columns(
+		Columns: recompressed(columns(
 			tenant, bucket, site,
 			nanosecond("time", "when the server logged the request"),
 			service,
@@ -65,7 +65,7 @@ func webHits() Table {
 			word("tls", "version of TLS, empty without or if it was not logged"),
 			word("cache", "what the server's cache did, such as HIT"),
 			traceID, retention, origin,
-		),
+		)),
 		Indexes: []Index{
 			{"client", "client", "bloom_filter(0.01)", 1},
 		},
@@ -73,6 +73,7 @@ func webHits() Table {
 		PartitionBy: partitionByTime,
 		OrderBy:     []string{"tenant", "bucket", "site", "time"},
 		TTL:         ttlByTime,
+		Recompress:  zstdMore,
 		Settings:    eventSettings,
 		ShardingKey: "kafka_partition",
 	}

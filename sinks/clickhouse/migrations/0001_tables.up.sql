@@ -1,26 +1,26 @@
 CREATE TABLE IF NOT EXISTS {{.Local "logs"}}{{.OnCluster}}
 (
-    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
-    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
-    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
-    `time` DateTime64(9) COMMENT 'when the event happened; the time of observation where the sender did not say' CODEC(Delta(8), ZSTD(1)),
-    `observed_delay_ns` Int64 COMMENT 'nanoseconds from time to the observation, the least Int64 if the sender did not say' CODEC(ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(Default),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), Default),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(Default),
+    `time` DateTime64(9) COMMENT 'when the event happened; the time of observation where the sender did not say' CODEC(Delta(8), Default),
+    `observed_delay_ns` Int64 COMMENT 'nanoseconds from time to the observation, the least Int64 if the sender did not say' CODEC(Default),
     `observed_time` DateTime64(9) ALIAS if(observed_delay_ns = toInt64(-9223372036854775808), toDateTime64(0, 9), fromUnixTimestamp64Nano(toUnixTimestamp64Nano(time) + observed_delay_ns)) COMMENT 'when the event was observed, 1970-01-01 if the sender did not say',
-    `severity` UInt8 COMMENT 'OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL' CODEC(ZSTD(1)),
-    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(ZSTD(1)),
-    `severity_text` LowCardinality(String) COMMENT 'severity as the source wrote it' CODEC(ZSTD(1)),
-    `event_name` LowCardinality(String) COMMENT 'name of the event, empty for a plain log record' CODEC(ZSTD(1)),
-    `body` String COMMENT 'body as text; an array or map as JSON' CODEC(ZSTD(1)),
-    `longest_word` UInt8 DEFAULT 255 COMMENT 'bytes of the longest word of the body as tokens() splits it, 255 for longer ones; a word of a search that is as long can only be a whole word' CODEC(ZSTD(1)),
-    `body_kind` Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7) COMMENT 'OTLP type of the body; bytes are in base64' CODEC(ZSTD(1)),
-    `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(ZSTD(1)),
-    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
-    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
-    `flags` UInt32 COMMENT 'OTLP log record flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
-    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the record as text' CODEC(ZSTD(3)),
-    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(ZSTD(1)),
-    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
-    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `severity` UInt8 COMMENT 'OTLP severity number, 0 (unspecified) to 24; 9 = INFO, 13 = WARN, 17 = ERROR, 21 = FATAL' CODEC(Default),
+    `severity_class` Enum8('unspecified' = 0, 'trace' = 1, 'debug' = 2, 'info' = 3, 'warn' = 4, 'error' = 5, 'fatal' = 6) COMMENT 'severity in words' CODEC(Default),
+    `severity_text` LowCardinality(String) COMMENT 'severity as the source wrote it' CODEC(Default),
+    `event_name` LowCardinality(String) COMMENT 'name of the event, empty for a plain log record' CODEC(Default),
+    `body` String COMMENT 'body as text; an array or map as JSON' CODEC(Default),
+    `longest_word` UInt8 DEFAULT 255 COMMENT 'bytes of the longest word of the body as tokens() splits it, 255 for longer ones; a word of a search that is as long can only be a whole word' CODEC(Default),
+    `body_kind` Enum8('empty' = 0, 'string' = 1, 'bool' = 2, 'int' = 3, 'double' = 4, 'array' = 5, 'map' = 6, 'bytes' = 7) COMMENT 'OTLP type of the body; bytes are in base64' CODEC(Default),
+    `pattern_id` UInt64 COMMENT 'id of the body\'s pattern, see log_patterns_1m; 0 if there is none' CODEC(Default),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(Default),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(Default),
+    `flags` UInt32 COMMENT 'OTLP log record flags; the low byte is the W3C trace flags' CODEC(Default),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes of the record as text' CODEC(Default),
+    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(Default),
+    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(Default),
+    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(Default),
     `service_version` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.version"') COMMENT 'resource attribute service.version',
     `service_namespace` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.namespace"') COMMENT 'resource attribute service.namespace',
     `service_instance` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.instance.id"') COMMENT 'resource attribute service.instance.id',
@@ -37,10 +37,10 @@ CREATE TABLE IF NOT EXISTS {{.Local "logs"}}{{.OnCluster}}
     `scope_attributes` Map(LowCardinality(String), String) ALIAS JSONExtract(scope, 'attributes', 'Map(LowCardinality(String), String)') COMMENT 'attributes of the instrumentation scope',
     `scope_schema_url` LowCardinality(String) ALIAS JSON_VALUE(scope, '$.schema_url') COMMENT 'schema of the scope\'s attributes',
     `scope_dropped_attributes` UInt32 ALIAS toUInt32OrZero(JSON_VALUE(scope, '$.dropped_attributes_count')) COMMENT 'attributes of the scope that the sender dropped',
-    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
-    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
-    INDEX `trace` trace_id TYPE bloom_filter(0.01) GRANULARITY 1,
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(Default),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(Default),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), Default),
+    INDEX `trace` trace_id TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX `body` body TYPE tokenbf_v1(16384, 2, 0) GRANULARITY 1,
     INDEX `longest_word` longest_word TYPE minmax GRANULARITY 1,
     PROJECTION `streams` (SELECT tenant, bucket, service, resource, severity_class, count(), sum(length(body)) GROUP BY tenant, bucket, service, resource, severity_class)
@@ -48,8 +48,8 @@ CREATE TABLE IF NOT EXISTS {{.Local "logs"}}{{.OnCluster}}
 ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
-TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'log records, one row each';
 {{.Distributed "logs" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "log_patterns_1m"}}{{.OnCluster}}
@@ -69,7 +69,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, service, pattern_id)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'how often log lines of a pattern came: one row for each minute, service, severity, pattern and block; group by what is wanted and sum';
 {{.Distributed "log_patterns_1m" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "errors"}}{{.OnCluster}}
@@ -101,7 +101,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, error_group, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'errors that applications reported with an exception or a stack, one row each; group by error_group';
 {{.Distributed "errors" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "changes"}}{{.OnCluster}}
@@ -127,53 +127,53 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, service)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'what was changed: deployments, configurations, restarts; a row for each report, of which the last of an id counts';
 {{.Distributed "changes" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "web_hits"}}{{.OnCluster}}
 (
-    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
-    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
-    `site` LowCardinality(String) COMMENT 'virtual host, or the service where the log names none' CODEC(ZSTD(1)),
-    `time` DateTime64(9) COMMENT 'when the server logged the request' CODEC(Delta(8), ZSTD(1)),
-    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
-    `host_name` LowCardinality(String) COMMENT 'resource attribute host.name: the web server' CODEC(ZSTD(1)),
-    `client` String COMMENT 'address that requests are from; behind trusted proxies the one that they forward' CODEC(ZSTD(1)),
-    `visitor` UInt64 COMMENT 'hash of tenant, site, client and user agent' CODEC(ZSTD(1)),
-    `country` LowCardinality(String) COMMENT 'ISO 3166-1 code of the client\'s country, empty if it is not known' CODEC(ZSTD(1)),
-    `city` LowCardinality(String) COMMENT 'city of the client, empty without data for cities' CODEC(ZSTD(1)),
-    `latitude` Float32 COMMENT 'of the city, or the country\'s centre, in degrees; 0 if it is not known' CODEC(ZSTD(1)),
-    `longitude` Float32 COMMENT 'as latitude' CODEC(ZSTD(1)),
-    `user` LowCardinality(String) COMMENT 'whom the server authenticated' CODEC(ZSTD(1)),
-    `method` LowCardinality(String) COMMENT 'method of HTTP, empty where the request line could not be read' CODEC(ZSTD(1)),
-    `path` String COMMENT 'what was asked for, without the query' CODEC(ZSTD(1)),
-    `query` String COMMENT 'the query behind the path' CODEC(ZSTD(1)),
-    `route` LowCardinality(String) COMMENT 'the path with ids folded' CODEC(ZSTD(1)),
-    `protocol` LowCardinality(String) COMMENT 'version of HTTP, such as HTTP/1.1' CODEC(ZSTD(1)),
-    `status` UInt16 COMMENT 'status code of the answer' CODEC(ZSTD(1)),
-    `sent` Int64 COMMENT 'size of the answer in bytes, -1 if it was not logged' CODEC(ZSTD(1)),
-    `duration_ns` Int64 COMMENT 'how long the answer took in nanoseconds, -1 if it was not logged' CODEC(ZSTD(1)),
-    `asset` Bool COMMENT 'whether it belongs to a page: an image, a style, a script, a font' CODEC(ZSTD(1)),
-    `referrer` String COMMENT 'page that led there, as the client said' CODEC(ZSTD(1)),
-    `referrer_host` LowCardinality(String) COMMENT 'host of the referrer' CODEC(ZSTD(1)),
-    `keywords` String COMMENT 'what was searched for at the referrer' CODEC(ZSTD(1)),
-    `user_agent` LowCardinality(String) COMMENT 'what the client says that it is' CODEC(ZSTD(1)),
-    `browser` LowCardinality(String) COMMENT 'family of the browser, such as Firefox' CODEC(ZSTD(1)),
-    `system` LowCardinality(String) COMMENT 'family of the operating system, such as Linux' CODEC(ZSTD(1)),
-    `bot` LowCardinality(String) COMMENT 'name of a crawler or tool, empty for people' CODEC(ZSTD(1)),
-    `tls` LowCardinality(String) COMMENT 'version of TLS, empty without or if it was not logged' CODEC(ZSTD(1)),
-    `cache` LowCardinality(String) COMMENT 'what the server\'s cache did, such as HIT' CODEC(ZSTD(1)),
-    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
-    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
-    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(Default),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), Default),
+    `site` LowCardinality(String) COMMENT 'virtual host, or the service where the log names none' CODEC(Default),
+    `time` DateTime64(9) COMMENT 'when the server logged the request' CODEC(Delta(8), Default),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(Default),
+    `host_name` LowCardinality(String) COMMENT 'resource attribute host.name: the web server' CODEC(Default),
+    `client` String COMMENT 'address that requests are from; behind trusted proxies the one that they forward' CODEC(Default),
+    `visitor` UInt64 COMMENT 'hash of tenant, site, client and user agent' CODEC(Default),
+    `country` LowCardinality(String) COMMENT 'ISO 3166-1 code of the client\'s country, empty if it is not known' CODEC(Default),
+    `city` LowCardinality(String) COMMENT 'city of the client, empty without data for cities' CODEC(Default),
+    `latitude` Float32 COMMENT 'of the city, or the country\'s centre, in degrees; 0 if it is not known' CODEC(Default),
+    `longitude` Float32 COMMENT 'as latitude' CODEC(Default),
+    `user` LowCardinality(String) COMMENT 'whom the server authenticated' CODEC(Default),
+    `method` LowCardinality(String) COMMENT 'method of HTTP, empty where the request line could not be read' CODEC(Default),
+    `path` String COMMENT 'what was asked for, without the query' CODEC(Default),
+    `query` String COMMENT 'the query behind the path' CODEC(Default),
+    `route` LowCardinality(String) COMMENT 'the path with ids folded' CODEC(Default),
+    `protocol` LowCardinality(String) COMMENT 'version of HTTP, such as HTTP/1.1' CODEC(Default),
+    `status` UInt16 COMMENT 'status code of the answer' CODEC(Default),
+    `sent` Int64 COMMENT 'size of the answer in bytes, -1 if it was not logged' CODEC(Default),
+    `duration_ns` Int64 COMMENT 'how long the answer took in nanoseconds, -1 if it was not logged' CODEC(Default),
+    `asset` Bool COMMENT 'whether it belongs to a page: an image, a style, a script, a font' CODEC(Default),
+    `referrer` String COMMENT 'page that led there, as the client said' CODEC(Default),
+    `referrer_host` LowCardinality(String) COMMENT 'host of the referrer' CODEC(Default),
+    `keywords` String COMMENT 'what was searched for at the referrer' CODEC(Default),
+    `user_agent` LowCardinality(String) COMMENT 'what the client says that it is' CODEC(Default),
+    `browser` LowCardinality(String) COMMENT 'family of the browser, such as Firefox' CODEC(Default),
+    `system` LowCardinality(String) COMMENT 'family of the operating system, such as Linux' CODEC(Default),
+    `bot` LowCardinality(String) COMMENT 'name of a crawler or tool, empty for people' CODEC(Default),
+    `tls` LowCardinality(String) COMMENT 'version of TLS, empty without or if it was not logged' CODEC(Default),
+    `cache` LowCardinality(String) COMMENT 'what the server\'s cache did, such as HIT' CODEC(Default),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(Default),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(Default),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(Default),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), Default),
     INDEX `client` client TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, site, time)
-TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'requests that web servers logged, one row each';
 {{.Distributed "web_hits" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "web_sessions"}}{{.OnCluster}}
@@ -206,7 +206,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, site, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'visits: the requests of a visitor without a pause of half an hour, one row each';
 {{.Distributed "web_sessions" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "findings"}}{{.OnCluster}}
@@ -234,42 +234,42 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, id)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'what somebody does who means harm: a row when it is found, more as it goes on, and one when it is over; of the rows of an id and a partition the one with the greatest hits says most, and the partitions add up';
 {{.Distributed "findings" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "spans"}}{{.OnCluster}}
 (
-    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(ZSTD(1)),
-    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), ZSTD(1)),
-    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(ZSTD(1)),
-    `time` DateTime64(9) COMMENT 'start of the span' CODEC(Delta(8), ZSTD(1)),
-    `duration_ns` Int64 COMMENT 'end minus start in nanoseconds; negative where the sender\'s clock ran backwards' CODEC(ZSTD(1)),
-    `name` LowCardinality(String) COMMENT 'name of the operation' CODEC(ZSTD(1)),
-    `kind` Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5) COMMENT 'role of the span' CODEC(ZSTD(1)),
-    `status` Enum8('unset' = 0, 'ok' = 1, 'error' = 2) COMMENT 'outcome' CODEC(ZSTD(1)),
-    `status_message` LowCardinality(String) COMMENT 'what the sender says of the outcome' CODEC(ZSTD(1)),
-    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(ZSTD(1)),
-    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(ZSTD(1)),
-    `parent_span_id` FixedString(8) COMMENT 'span id of the parent in binary, zeros for a root' CODEC(ZSTD(1)),
-    `trace_state` LowCardinality(String) COMMENT 'W3C trace state' CODEC(ZSTD(1)),
-    `flags` UInt32 COMMENT 'OTLP span flags; the low byte is the W3C trace flags' CODEC(ZSTD(1)),
-    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes that are no numbers, as text' CODEC(ZSTD(3)),
-    `attribute_numbers` Map(LowCardinality(String), Float64) COMMENT 'attributes that are numbers; an integer beyond 2^53 is in attributes' CODEC(ZSTD(1)),
-    `events.time` Array(DateTime64(9)) COMMENT 'times of the span\'s events' CODEC(ZSTD(1)),
-    `events.name` Array(LowCardinality(String)) COMMENT 'names of the span\'s events' CODEC(ZSTD(1)),
-    `events.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of the span\'s events' CODEC(ZSTD(1)),
-    `events.dropped_attributes` Array(UInt32) COMMENT 'attributes of events that the sender dropped' CODEC(ZSTD(1)),
-    `links.trace_id` Array(FixedString(16)) COMMENT 'trace ids of linked spans' CODEC(ZSTD(1)),
-    `links.span_id` Array(FixedString(8)) COMMENT 'span ids of linked spans' CODEC(ZSTD(1)),
-    `links.trace_state` Array(LowCardinality(String)) COMMENT 'trace states of linked spans' CODEC(ZSTD(1)),
-    `links.flags` Array(UInt32) COMMENT 'flags of links' CODEC(ZSTD(1)),
-    `links.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of links' CODEC(ZSTD(1)),
-    `links.dropped_attributes` Array(UInt32) COMMENT 'attributes of links that the sender dropped' CODEC(ZSTD(1)),
-    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(ZSTD(1)),
-    `dropped_events` UInt32 COMMENT 'events that the sender dropped' CODEC(ZSTD(1)),
-    `dropped_links` UInt32 COMMENT 'links that the sender dropped' CODEC(ZSTD(1)),
-    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
-    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(ZSTD(1)),
+    `tenant` LowCardinality(String) COMMENT 'owner of the row; leads every key' CODEC(Default),
+    `bucket` DateTime COMMENT 'time rounded down to 30 minutes, UTC; bound it in every query that bounds time' CODEC(Delta(4), Default),
+    `service` LowCardinality(String) COMMENT 'resource attribute service.name' CODEC(Default),
+    `time` DateTime64(9) COMMENT 'start of the span' CODEC(Delta(8), Default),
+    `duration_ns` Int64 COMMENT 'end minus start in nanoseconds; negative where the sender\'s clock ran backwards' CODEC(Default),
+    `name` LowCardinality(String) COMMENT 'name of the operation' CODEC(Default),
+    `kind` Enum8('unspecified' = 0, 'internal' = 1, 'server' = 2, 'client' = 3, 'producer' = 4, 'consumer' = 5) COMMENT 'role of the span' CODEC(Default),
+    `status` Enum8('unset' = 0, 'ok' = 1, 'error' = 2) COMMENT 'outcome' CODEC(Default),
+    `status_message` LowCardinality(String) COMMENT 'what the sender says of the outcome' CODEC(Default),
+    `trace_id` FixedString(16) COMMENT 'trace id in binary, zeros if there is none; hex(trace_id) prints it' CODEC(Default),
+    `span_id` FixedString(8) COMMENT 'span id in binary, zeros if there is none; hex(span_id) prints it' CODEC(Default),
+    `parent_span_id` FixedString(8) COMMENT 'span id of the parent in binary, zeros for a root' CODEC(Default),
+    `trace_state` LowCardinality(String) COMMENT 'W3C trace state' CODEC(Default),
+    `flags` UInt32 COMMENT 'OTLP span flags; the low byte is the W3C trace flags' CODEC(Default),
+    `attributes` Map(LowCardinality(String), String) COMMENT 'attributes that are no numbers, as text' CODEC(Default),
+    `attribute_numbers` Map(LowCardinality(String), Float64) COMMENT 'attributes that are numbers; an integer beyond 2^53 is in attributes' CODEC(Default),
+    `events.time` Array(DateTime64(9)) COMMENT 'times of the span\'s events' CODEC(Default),
+    `events.name` Array(LowCardinality(String)) COMMENT 'names of the span\'s events' CODEC(Default),
+    `events.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of the span\'s events' CODEC(Default),
+    `events.dropped_attributes` Array(UInt32) COMMENT 'attributes of events that the sender dropped' CODEC(Default),
+    `links.trace_id` Array(FixedString(16)) COMMENT 'trace ids of linked spans' CODEC(Default),
+    `links.span_id` Array(FixedString(8)) COMMENT 'span ids of linked spans' CODEC(Default),
+    `links.trace_state` Array(LowCardinality(String)) COMMENT 'trace states of linked spans' CODEC(Default),
+    `links.flags` Array(UInt32) COMMENT 'flags of links' CODEC(Default),
+    `links.attributes` Array(Map(LowCardinality(String), String)) COMMENT 'attributes of links' CODEC(Default),
+    `links.dropped_attributes` Array(UInt32) COMMENT 'attributes of links that the sender dropped' CODEC(Default),
+    `dropped_attributes` UInt32 COMMENT 'attributes that the sender dropped' CODEC(Default),
+    `dropped_events` UInt32 COMMENT 'events that the sender dropped' CODEC(Default),
+    `dropped_links` UInt32 COMMENT 'links that the sender dropped' CODEC(Default),
+    `resource` LowCardinality(String) COMMENT 'the resource as JSON: attributes, schema_url, dropped_attributes_count' CODEC(Default),
+    `scope` LowCardinality(String) COMMENT 'the instrumentation scope as JSON: name, version, attributes, schema_url, dropped_attributes_count' CODEC(Default),
     `service_version` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.version"') COMMENT 'resource attribute service.version',
     `service_namespace` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.namespace"') COMMENT 'resource attribute service.namespace',
     `service_instance` LowCardinality(String) ALIAS JSON_VALUE(resource, '$.attributes."service.instance.id"') COMMENT 'resource attribute service.instance.id',
@@ -306,17 +306,17 @@ CREATE TABLE IF NOT EXISTS {{.Local "spans"}}{{.OnCluster}}
     `messaging_system` String ALIAS attributes['messaging.system'] COMMENT 'attribute messaging.system',
     `messaging_destination_name` String ALIAS attributes['messaging.destination.name'] COMMENT 'attribute messaging.destination.name',
     `messaging_operation_name` String ALIAS attributes['messaging.operation.name'] COMMENT 'attribute messaging.operation.name',
-    `sampling_probability` Float64 DEFAULT 1 COMMENT 'how likely it was that the row is kept, 1 where nothing was left to chance; sum(1 / sampling_probability) counts what there was' CODEC(ZSTD(1)),
-    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(ZSTD(1)),
-    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(ZSTD(1)),
-    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), ZSTD(1)),
+    `sampling_probability` Float64 DEFAULT 1 COMMENT 'how likely it was that the row is kept, 1 where nothing was left to chance; sum(1 / sampling_probability) counts what there was' CODEC(Default),
+    `retention_days` UInt16 COMMENT 'days after which the row expires, counted from its time' CODEC(Default),
+    `kafka_partition` UInt32 COMMENT 'partition of the topic that the row came from' CODEC(Default),
+    `kafka_offset` UInt64 COMMENT 'first offset of the block that the row came with; ledger.from_offset' CODEC(Delta(8), Default),
     INDEX `trace_id` trace_id TYPE bloom_filter(0.001) GRANULARITY 1
 )
 ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, kafka_partition, time)
-TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'spans, one row each';
 {{.Distributed "spans" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "traces"}}{{.OnCluster}}
@@ -354,7 +354,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, trace_id, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'assembled traces: one row for each trace, and another each time spans came after it was taken to be over; group by tenant and trace_id to have one of each';
 {{.Distributed "traces" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "edges_1m"}}{{.OnCluster}}
@@ -387,7 +387,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, caller, callee, operation, kind)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'who calls whom: one row for each minute, caller, callee, operation and partition, or several that add up; group by what is wanted and sum';
 {{.Distributed "edges_1m" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "operations_1m"}}{{.OnCluster}}
@@ -416,7 +416,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, service, version, operation, kind)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'rate, errors and durations of spans: one row for each minute, service, version, operation and partition, or several that add up; group by what is wanted and sum';
 {{.Distributed "operations_1m" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "clock_offsets"}}{{.OnCluster}}
@@ -436,7 +436,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, time, caller_host, callee_host)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'by how much clocks of hosts differ: bounds from calls, for each ten seconds and two hosts; of several rows the greatest lower and the least upper bound hold';
 {{.Distributed "clock_offsets" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples"}}{{.OnCluster}}
@@ -459,7 +459,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of gauges and sums, one row each';
 {{.Distributed "samples" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "histograms"}}{{.OnCluster}}
@@ -486,7 +486,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of histograms with explicit bounds, one row each';
 {{.Distributed "histograms" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "exponential_histograms"}}{{.OnCluster}}
@@ -518,7 +518,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of exponential histograms, one row each';
 {{.Distributed "exponential_histograms" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "summaries"}}{{.OnCluster}}
@@ -542,7 +542,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'points of summaries, one row each';
 {{.Distributed "summaries" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "series"}}{{.OnCluster}}
@@ -589,7 +589,7 @@ ENGINE = {{.Engine "ReplacingMergeTree" ""}}
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, fingerprint, kind, day)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728, index_granularity = 1024
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728, index_granularity = 1024
 COMMENT 'what a fingerprint stands for, one row per series, shape of its points and day';
 {{.Distributed "series" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "exemplars"}}{{.OnCluster}}
@@ -614,7 +614,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, metric, bucket, fingerprint, time)
 TTL toDateTime(time) + toIntervalDay(retention_days)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 10485760, vertical_merge_algorithm_min_columns_to_activate = 1
 COMMENT 'measurements that points remember with their trace, one row each';
 {{.Distributed "exemplars" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples_1m"}}{{.OnCluster}}
@@ -644,7 +644,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, day, fingerprint, time)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'what samples add up to in windows of 1m, (time - 1m, time]; one row for each series and window, or several whose samples follow each other';
 {{.Distributed "samples_1m" "fingerprint"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples_5m"}}{{.OnCluster}}
@@ -674,7 +674,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, day, fingerprint, time)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'what samples add up to in windows of 5m, (time - 5m, time]; one row for each series and window, or several whose samples follow each other';
 {{.Distributed "samples_5m" "fingerprint"}}
 CREATE TABLE IF NOT EXISTS {{.Local "samples_1h"}}{{.OnCluster}}
@@ -704,7 +704,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, day)
 ORDER BY (tenant, metric, day, fingerprint, time)
 TTL toDateTime(day) + toIntervalDay(retention_days + 1)
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 10, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
 COMMENT 'what samples add up to in windows of 1h, (time - 1h, time]; one row for each series and window, or several whose samples follow each other';
 {{.Distributed "samples_1h" "fingerprint"}}
 CREATE TABLE IF NOT EXISTS {{.Local "rollups"}}{{.OnCluster}}
