@@ -141,10 +141,22 @@ func runDisk(ctx context.Context, e *env) ([]measurement, error) {
 
 // merged merges the parts of a table and returns its rows and their size.
 func merged(c *cluster.Cluster, table string) (rows, bytes float64, err error) {
-	if out, err := c.Admin("OPTIMIZE TABLE " + table + " FINAL"); err != nil {
-		return 0, 0, fmt.Errorf("%w: %s", err, out)
+	where := " FROM system.parts WHERE active AND database = 'goshawk' AND table = '" + table + "'"
+	// A statement does nothing where a merge is under way.
+	err = cluster.Eventually(time.Minute, func() error {
+		if out, err := c.Admin("OPTIMIZE TABLE " + table + " FINAL"); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		several, err := c.Admin("SELECT count() - uniqExact(partition)" + where)
+		if err == nil && strings.TrimSpace(several) != "0" {
+			err = fmt.Errorf("%s has %s more parts than partitions", table, strings.TrimSpace(several))
+		}
+		return err
+	})
+	if err != nil {
+		return 0, 0, err
 	}
-	text, err := c.Admin("SELECT sum(rows), sum(data_compressed_bytes) + sum(secondary_indices_compressed_bytes) FROM system.parts WHERE active AND database = 'goshawk' AND table = '" + table + "'")
+	text, err := c.Admin("SELECT sum(rows), sum(data_compressed_bytes) + sum(secondary_indices_compressed_bytes)" + where)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -82,6 +82,17 @@ func (d Dialect) Window(n int) string {
 	return fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 2592000", n)
 }
 
+// Fresh returns the setting that makes an insert leave the columns of DefaultCodec
+// as they are, for tables that merges compress. The first merge mostly comes before
+// such a part is on the disk. Replicas would send it to each other, so theirs have
+// the server's default, which is LZ4.
+func (d Dialect) Fresh() string {
+	if d.Cluster != "" {
+		return ""
+	}
+	return ", default_compression_codec = 'NONE'"
+}
+
 // Distributed returns the statement that makes the table over all shards, or
 // nothing on a single node.
 func (d Dialect) Distributed(name, shardingKey string) string {
@@ -179,7 +190,11 @@ func (t *Table) Up() string {
 	for _, s := range t.Settings {
 		settings = append(settings, s.Name+" = "+s.Value)
 	}
-	fmt.Fprintf(&b, "SETTINGS %s\n", strings.Join(settings, ", "))
+	fmt.Fprintf(&b, "SETTINGS %s", strings.Join(settings, ", "))
+	if t.Recompress != "" {
+		b.WriteString("{{.Fresh}}")
+	}
+	b.WriteString("\n")
 	fmt.Fprintf(&b, "COMMENT %s;\n", QuoteText(t.Comment))
 	fmt.Fprintf(&b, "{{.Distributed %q %q}}", t.Name, t.ShardingKey)
 	return b.String()

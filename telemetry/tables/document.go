@@ -23,7 +23,7 @@ func Reference() string {
 		fmt.Fprintf(&b, "\n- engine: `%s`\n- order: `%s`\n- partition: `%s`\n- expiry: `%s`\n",
 			t.Engine, strings.Join(t.OrderBy, ", "), t.PartitionBy, t.TTL)
 		if t.Recompress != "" {
-			fmt.Fprintf(&b, "- default codec: the server's, usually LZ4, in parts that inserts make; `%s` in those that merges make\n", t.Recompress)
+			fmt.Fprintf(&b, "- default codec: `%s` in parts that merges make; in those that inserts make none, on a cluster the server's, usually LZ4\n", t.Recompress)
 		}
 		for _, i := range t.Indexes {
 			fmt.Fprintf(&b, "- index `%s`: `%s` on `%s`\n", i.Name, i.Type, i.Expression)

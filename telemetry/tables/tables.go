@@ -65,8 +65,7 @@ type Table struct {
 	// TTL is when a row expires, empty for never.
 	TTL string
 	// Recompress is the codec that merges write columns of DefaultCodec with, empty
-	// for none of their own. What an insert writes has the server's default, LZ4
-	// unless configured, which costs less where it is soon read and written again.
+	// where all columns have their own. Of what an insert writes see [Dialect.Fresh].
 	Recompress string
 	Settings   []Setting
 	// ShardingKey sends the rows of a Distributed table to a shard. Of tables that

@@ -49,7 +49,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728{{.Fresh}}
 COMMENT 'log records, one row each';
 {{.Distributed "logs" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "log_patterns_1m"}}{{.OnCluster}}
@@ -173,7 +173,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, site, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728{{.Fresh}}
 COMMENT 'requests that web servers logged, one row each';
 {{.Distributed "web_hits" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "web_sessions"}}{{.OnCluster}}
@@ -316,7 +316,7 @@ ENGINE = {{.Engine "MergeTree" ""}}
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS {{.Window 10000}}, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728{{.Fresh}}
 COMMENT 'spans, one row each';
 {{.Distributed "spans" "kafka_partition"}}
 CREATE TABLE IF NOT EXISTS {{.Local "traces"}}{{.OnCluster}}

@@ -67,7 +67,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, severity_class, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728, default_compression_codec = 'NONE'
 COMMENT 'log records, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`log_patterns_1m`
@@ -191,7 +191,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, site, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728, default_compression_codec = 'NONE'
 COMMENT 'requests that web servers logged, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`web_sessions`
@@ -334,7 +334,7 @@ ENGINE = MergeTree
 PARTITION BY (retention_days, toDate(time, 'UTC'))
 ORDER BY (tenant, bucket, service, kafka_partition, time)
 TTL toDateTime(time) + toIntervalDay(retention_days), bucket - toIntervalDay(1) RECOMPRESS CODEC(ZSTD(3))
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_wide_part = 134217728, default_compression_codec = 'NONE'
 COMMENT 'spans, one row each';
 
 CREATE TABLE IF NOT EXISTS `goshawk`.`traces`
