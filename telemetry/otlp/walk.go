@@ -136,7 +136,7 @@ const (
 )
 
 // resourceData walks over ResourceLogs, ResourceSpans or ResourceMetrics. The
-// resource may come after its scopes, so it is looked for first.
+// resource may come after its scopes; header looks for it.
 func (w *walker) resourceData(buf []byte, at, pos int) bool {
 	w.place.scope, w.place.metric, w.place.row = -1, -1, -1
 	if w.picked(at, len(buf)) {
@@ -161,15 +161,9 @@ func (w *walker) resourceData(buf []byte, at, pos int) bool {
 		field := pos
 		tag, next := wire.Uvarint(buf, pos)
 		if tag != tagChild {
-			if whole {
-				pos = skip(buf, next, tag)
-				continue
-			}
-			var url string
-			if url, pos = w.late(buf, next, tag); pos < 0 {
+			if pos = w.behind(buf, next, tag, whole, false); pos < 0 {
 				return false
 			}
-			w.b.Resources[w.resource].SchemaURL = url
 			continue
 		}
 		start, end := wire.Extent(buf, next)
@@ -221,15 +215,9 @@ func (w *walker) scopeData(buf []byte, at, pos int) bool {
 			tag, next = wire.UvarintLong(buf, pos)
 		}
 		if tag != tagChild {
-			if whole {
-				pos = skip(buf, next, tag)
-				continue
-			}
-			var url string
-			if url, pos = w.late(buf, next, tag); pos < 0 {
+			if pos = w.behind(buf, next, tag, whole, true); pos < 0 {
 				return false
 			}
-			w.b.Scopes[w.scope].SchemaURL = url
 			continue
 		}
 		start, end := wire.Extent(buf, next)
@@ -295,11 +283,7 @@ func (w *walker) header(buf []byte, pos int) (children int, whole, fine bool) {
 			if w.picks != nil {
 				break
 			}
-			if w.place.scope < 0 {
-				w.b.Resources[w.resource].SchemaURL = url
-			} else {
-				w.b.Scopes[w.scope].SchemaURL = url
-			}
+			w.setSchemaURL(w.place.scope >= 0, url)
 		default:
 			if pos = w.other(buf, at, next, tag, 1<<1|1<<2|1<<3); pos < 0 {
 				return 0, false, false
@@ -312,17 +296,31 @@ func (w *walker) header(buf []byte, pos int) (children int, whole, fine bool) {
 	return first, true, true
 }
 
-// late reads the schema URL of a wrapper after its first child, the one field that
-// may come there where children are walked over once.
-func (w *walker) late(buf []byte, pos int, tag uint64) (schemaURL string, next int) {
+// behind passes over a field of a resource or scope that comes after its first child.
+// header has read it, unless it has not seen the whole: then a schema URL is all that
+// may come there, and anything else gives -1.
+func (w *walker) behind(buf []byte, pos int, tag uint64, whole, ofScope bool) (next int) {
+	if whole {
+		return skip(buf, pos, tag)
+	}
 	if tag != tagSchemaURL {
-		return "", -1
+		return -1
 	}
 	start, end := wire.Extent(buf, pos)
 	if end < 0 || end-start > w.maxValue {
-		return "", -1
+		return -1
 	}
-	return repaired(buf[start:end]), end
+	w.setSchemaURL(ofScope, repaired(buf[start:end]))
+	return end
+}
+
+// setSchemaURL sets the schema URL of the current scope or resource.
+func (w *walker) setSchemaURL(ofScope bool, url string) {
+	if ofScope {
+		w.b.Scopes[w.scope].SchemaURL = url
+	} else {
+		w.b.Resources[w.resource].SchemaURL = url
+	}
 }
 
 func (w *walker) headerMessage(buf []byte, pos int) bool {

@@ -165,7 +165,7 @@ var origin = []Column{
 // recompressed gives columns the codec of their part in place of ZSTD.
 func recompressed(all []Column) []Column {
 	for i := range all {
-		all[i].Codec = strings.NewReplacer(zstd, DefaultCodec, zstdMore, DefaultCodec).Replace(all[i].Codec)
+		all[i].Codec = strings.ReplaceAll(all[i].Codec, zstd, "Default")
 	}
 	return all
 }

@@ -82,8 +82,8 @@ func (d Dialect) Window(n int) string {
 	return fmt.Sprintf("replicated_deduplication_window = %d, replicated_deduplication_window_seconds = 2592000", n)
 }
 
-// Fresh returns the setting that makes an insert leave the columns of DefaultCodec
-// as they are, for tables that merges compress. The first merge mostly comes before
+// Fresh returns the setting that makes an insert leave the columns of codec
+// Default as they are, for tables that merges compress. The first merge mostly comes before
 // such a part is on the disk. Replicas would send it to each other, so theirs have
 // the server's default, which is LZ4.
 func (d Dialect) Fresh() string {

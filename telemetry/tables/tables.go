@@ -12,8 +12,8 @@ type Column struct {
 	Name string
 	// Type is the ClickHouse type, exactly as system.columns shows it.
 	Type string
-	// Codec is the inside of CODEC(...); DefaultCodec in it stands for the codec of
-	// the part, and so does an empty one.
+	// Codec is the inside of CODEC(...); Default in it stands for the codec of the
+	// part, see Table.Recompress, and so does an empty one.
 	Codec string
 	// Default is the value of rows that are inserted without the column, empty
 	// for that of the type.
@@ -39,9 +39,6 @@ type Projection struct {
 	Keys, Values []string
 }
 
-// DefaultCodec is the codec of a part, see Table.Recompress.
-const DefaultCodec = "Default"
-
 // Setting is one setting of a table.
 type Setting struct{ Name, Value string }
 
@@ -64,7 +61,7 @@ type Table struct {
 	PrimaryKey []string
 	// TTL is when a row expires, empty for never.
 	TTL string
-	// Recompress is the codec that merges write columns of DefaultCodec with, empty
+	// Recompress is the codec that merges write columns of codec Default with, empty
 	// where all columns have their own. Of what an insert writes see [Dialect.Fresh].
 	Recompress string
 	Settings   []Setting
