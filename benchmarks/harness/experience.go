@@ -173,7 +173,7 @@ func runIdle(ctx context.Context, e *env) ([]measurement, error) {
 		if _, err := send(ctx, c.HTTP, benchLogs(100_000/e.scale, 1000, 1), few); err != nil {
 			return nil, err
 		}
-		if err := waitRows(c, "logs", 100_000/e.scale); err != nil {
+		if err := waitRows(rowsOf(c, "logs"), 100_000/e.scale); err != nil {
 			return nil, err
 		}
 		if _, err := c.Terminate("up", 10*time.Second); err != nil {
@@ -224,7 +224,7 @@ func runBehind(ctx context.Context, e *env) ([]measurement, error) {
 		c.Launch("process")
 		began := time.Now()
 		done := make(chan error, 1)
-		go func() { done <- waitRows(c, "logs", events/parts*parts) }()
+		go func() { done <- waitRows(rowsOf(c, "logs"), events/parts*parts) }()
 		var peak, peakSummed int64
 		for {
 			select {

@@ -55,6 +55,7 @@ var scenarios = []scenario{
 	{"syslog", "the agent's syslog input, RFC 5424 of 180 B over TCP, acknowledged by the embedded broker", runSyslog},
 	{"peers", "the gateway's load into an OpenTelemetry Collector that drops everything", runPeers},
 	{"logs", "whole log path without processors, OTLP to ClickHouse, all processes", runLogPath},
+	{"logpeer", "the same and VictoriaLogs in turn, three times, medians and their ratio", runLogPeer},
 	{"weblogs", "the same with parsing, web hits, visits, findings and patterns of access logs", runWebLogPath},
 	{"spans", "whole span path, OTLP to ClickHouse with traces, edges and RED, all processes", runSpanPath},
 	{"samples", "whole remote-write path, 20,000 series, 2,000 samples a request, all processes", runRemoteWritePath},

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/goshawk-observability/goshawk/test/cluster"
@@ -16,14 +18,9 @@ import (
 // everything, on this machine and in this run: what the gateway's figures are to
 // be held against. The collector acknowledges before anything is safe.
 func runPeers(ctx context.Context, e *env) ([]measurement, error) {
-	binary, err := filepath.Abs(".cache/collector")
+	binary, err := buildPeer(ctx, "collector", ".")
 	if err != nil {
 		return nil, err
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-C", "benchmarks/peers/collector", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("building the collector: %w: %s", err, out)
 	}
 	var measured []measurement
 	for _, perRequest := range []int{1000, 100, 10} {
@@ -47,13 +44,7 @@ func measureCollector(ctx context.Context, e *env, binary, address string, perRe
 		return nil, err
 	}
 	defer func() { _ = collector.Process.Kill(); _ = collector.Wait() }()
-	if err := cluster.Eventually(20*time.Second, func() error {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err
-	}); err != nil {
+	if err := reachable(address); err != nil {
 		return nil, err
 	}
 	costs, _, err := costsOf(ctx, e, address, perRequest, few, collector.Process.Pid)
@@ -64,4 +55,30 @@ func measureCollector(ctx context.Context, e *env, binary, address string, perRe
 		What:  fmt.Sprintf("OpenTelemetry Collector into nothing, %d per request", perRequest),
 		Value: costs[0], Unit: "CPU-s/M",
 	}}, nil
+}
+
+// buildPeer builds a package of a module below benchmarks/peers. Where there is a C
+// compiler it is used, as for the peer's own releases.
+func buildPeer(ctx context.Context, module, pkg string) (string, error) {
+	binary, err := filepath.Abs(filepath.Join(".cache", module))
+	if err != nil {
+		return "", err
+	}
+	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join("benchmarks/peers", module), "-o", binary, pkg)
+	build.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "CGO_ENABLED=") })
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w: %s", module, err, out)
+	}
+	return binary, nil
+}
+
+// reachable waits until something listens at an address.
+func reachable(address string) error {
+	return cluster.Eventually(20*time.Second, func() error {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	})
 }

@@ -119,10 +119,14 @@ const (
 )
 
 func runLogPath(ctx context.Context, e *env) ([]measurement, error) {
+	return runPath(ctx, e, logPath(e))
+}
+
+func logPath(e *env) path {
 	warm, n := pathWarm/e.scale, pathLoad/e.scale
 	p := otlpPath("logs", 5.5, benchLogs(warm, 1000, 1), benchLogs(n, 1000, 2), warm, n)
 	p.config = "pipelines: {logs: {processors: []}}"
-	return runPath(ctx, e, p)
+	return p
 }
 
 // runWebLogPath is the same with everything that is made of logs. All of them are
@@ -159,91 +163,130 @@ func otlpPath(table string, limit float64, warm, load []otlpclient.Request, warm
 	}
 }
 
-// runPath measures all processes from the first request until every event is
-// stored and merges have settled, less what they use when idle.
+// target is what a path is measured on.
+type target struct {
+	address string
+	roles   []role
+	// stored is how many events can be queried.
+	stored func() (int64, error)
+}
+
+// role is a process tree, and what its figures are called.
+type role struct {
+	name string
+	pid  int
+}
+
+func (t target) usage() (usage, error) {
+	var total usage
+	for _, r := range t.roles {
+		u, err := usageOf(r.pid)
+		if err != nil {
+			return usage{}, err
+		}
+		total.CPU += u.CPU
+	}
+	return total, nil
+}
+
+// runPath measures all processes of a cluster.
 func runPath(ctx context.Context, e *env, p path) ([]measurement, error) {
 	return within(e, func(b *bed) ([]measurement, error) {
 		c := cluster.Start(b, cluster.Options{Config: p.config})
-		roles := []string{"gateway", "broker", "process", "clickhouse"}
-		if err := p.warm(ctx, c.HTTP); err != nil {
-			return nil, err
+		t := target{address: c.HTTP, stored: rowsOf(c, p.table)}
+		for _, name := range []string{"gateway", "broker", "process", "clickhouse"} {
+			t.roles = append(t.roles, role{name, c.Pid(name)})
 		}
-		if err := waitRows(c, p.table, p.warmEvents); err != nil {
-			return nil, err
-		}
-		time.Sleep(settle)
-		idleFrom, err := usages(c, roles...)
-		if err != nil {
-			return nil, err
-		}
-		idleBegan := time.Now()
-		time.Sleep(10 * time.Second)
-		idleTo, err := usages(c, roles...)
-		if err != nil {
-			return nil, err
-		}
-		idleRate := idleTo.minus(idleFrom).CPU / time.Since(idleBegan).Seconds()
-
-		before := map[string]usage{}
-		for _, role := range roles {
-			if before[role], err = usages(c, role); err != nil {
-				return nil, err
-			}
-		}
-		began := time.Now()
-		if err := p.load(ctx, c.HTTP); err != nil {
-			return nil, err
-		}
-		if err := waitRows(c, p.table, p.warmEvents+p.events); err != nil {
-			return nil, err
-		}
-		stored := time.Since(began)
-		var total float64
-		var measured []measurement
-		million := float64(p.events) / 1e6
-		read := func(suffix string, limit float64) error {
-			total = 0
-			for _, role := range roles {
-				u, err := usages(c, role)
-				if err != nil {
-					return err
-				}
-				cpu := u.minus(before[role]).CPU
-				total += cpu
-				measured = append(measured, measurement{What: role + suffix, Value: cpu / million, Unit: "CPU-s/M"})
-			}
-			idle := idleRate * time.Since(began).Seconds()
-			measured = append(measured, measurement{
-				What: "all processes" + suffix, Value: (total - idle) / million, Unit: "CPU-s/M", Limit: limit,
-				Note: fmt.Sprintf("less %.2f CPU-s that they use when idle", idle),
-			})
-			return nil
-		}
-		if err := read("", 0); err != nil {
-			return nil, err
-		}
-		time.Sleep(settle)
-		if err := read(", merges settled", p.limit); err != nil {
-			return nil, err
-		}
-		return append(measured, measurement{
-			What: "rate until stored", Value: float64(p.events) / stored.Seconds(), Unit: "events/s", Note: "wall clock, lower bound",
-		}), nil
+		return p.measure(ctx, t)
 	})
 }
 
-// waitRows waits until a table has that many rows. It does not ask often, since its
+// measure measures a target from the first request until every event is stored
+// and merges have settled, less what it uses when idle. The figure of everything
+// together is the last but one, in front of the rate.
+func (p path) measure(ctx context.Context, t target) ([]measurement, error) {
+	if err := p.warm(ctx, t.address); err != nil {
+		return nil, err
+	}
+	if err := waitRows(t.stored, p.warmEvents); err != nil {
+		return nil, err
+	}
+	time.Sleep(settle)
+	idleFrom, err := t.usage()
+	if err != nil {
+		return nil, err
+	}
+	idleBegan := time.Now()
+	time.Sleep(10 * time.Second)
+	idleTo, err := t.usage()
+	if err != nil {
+		return nil, err
+	}
+	idleRate := idleTo.minus(idleFrom).CPU / time.Since(idleBegan).Seconds()
+
+	before := make([]usage, len(t.roles))
+	for i, r := range t.roles {
+		if before[i], err = usageOf(r.pid); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	if err := p.load(ctx, t.address); err != nil {
+		return nil, err
+	}
+	if err := waitRows(t.stored, p.warmEvents+p.events); err != nil {
+		return nil, err
+	}
+	stored := time.Since(began)
+	var measured []measurement
+	million := float64(p.events) / 1e6
+	read := func(suffix string, limit float64) error {
+		var total float64
+		for i, r := range t.roles {
+			u, err := usageOf(r.pid)
+			if err != nil {
+				return err
+			}
+			cpu := u.minus(before[i]).CPU
+			total += cpu
+			measured = append(measured, measurement{What: r.name + suffix, Value: cpu / million, Unit: "CPU-s/M"})
+		}
+		idle := idleRate * time.Since(began).Seconds()
+		measured = append(measured, measurement{
+			What: "all processes" + suffix, Value: (total - idle) / million, Unit: "CPU-s/M", Limit: limit,
+			Note: fmt.Sprintf("less %.2f CPU-s that they use when idle", idle),
+		})
+		return nil
+	}
+	if err := read("", 0); err != nil {
+		return nil, err
+	}
+	time.Sleep(settle)
+	if err := read(", merges settled", p.limit); err != nil {
+		return nil, err
+	}
+	return append(measured, measurement{
+		What: "rate until stored", Value: float64(p.events) / stored.Seconds(), Unit: "events/s", Note: "wall clock, lower bound",
+	}), nil
+}
+
+// rowsOf counts a table's rows.
+func rowsOf(c *cluster.Cluster, table string) func() (int64, error) {
+	return func() (int64, error) { return c.Count("SELECT count() FROM " + table) }
+}
+
+// waitRows waits until so many events are stored. It does not ask often, since its
 // questions are measured, too.
-func waitRows(c *cluster.Cluster, table string, events int) error {
+func waitRows(stored func() (int64, error), events int) error {
 	const pause = 250 * time.Millisecond
 	return cluster.Eventually(5*time.Minute, func() error {
 		time.Sleep(pause)
-		n, err := c.Count("SELECT count() FROM " + table)
+		n, err := stored()
 		if err != nil {
 			return err
 		}
 		if n < int64(events) {
-			return fmt.Errorf("%s has %d rows, want %d", table, n, events)
+			return fmt.Errorf("%d events are stored, want %d", n, events)
 		}
 		return nil
 	})

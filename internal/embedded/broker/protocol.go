@@ -143,26 +143,28 @@ func checkRequest(h requestHeader, request []byte) (err error) {
 		return errNotServed
 	}
 	decoded.SetVersion(h.version)
-	malformed := fmt.Errorf("%w: %s version %d", errMalformed, kmsg.NameForKey(int16(h.key)), h.version)
+	malformed := func() error {
+		return fmt.Errorf("%w: %s version %d", errMalformed, kmsg.NameForKey(int16(h.key)), h.version)
+	}
 	reader := kbin.Reader{Src: request[headerSize:]}
-	reader.NullableString()
+	reader.UnsafeNullableString() // client id
 	if !reader.Ok() {
-		return malformed
+		return malformed()
 	}
 	switch {
 	case h.key == kmsg.Produce:
 		if !walkProduce(&reader) {
-			return malformed
+			return malformed()
 		}
 	case h.key == kmsg.InitProducerID && decoded.IsFlexible():
 		if !walkInitProducerID(&reader, h.version) {
-			return malformed
+			return malformed()
 		}
 	case decoded.IsFlexible():
 		return errNotServed
 	default:
 		if err := decoded.ReadFrom(reader.Src); err != nil {
-			return malformed
+			return malformed()
 		}
 	}
 	return nil
