@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/require"
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,16 +28,16 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// report prints the slack of every thread, arguments, and whether the process is
-// told apart from one that was never started again.
-func report(pid int) {
+// report prints the number of the process before it allowed slack, its arguments, what
+// is left of the variable, and the slack of every thread.
+func report(before int) {
+	fmt.Println("before", before)
+	fmt.Println("arguments", strings.Join(os.Args[1:], " "))
+	fmt.Println("variable", os.Getenv(variable))
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println("pid", pid)
-	fmt.Println("args", strings.Join(os.Args[1:], " "))
-	fmt.Println("variable", os.Getenv(variable))
 	for _, t := range threads {
 		slack, err := os.ReadFile("/proc/" + t.Name() + "/timerslack_ns")
 		if err != nil {
@@ -48,37 +48,64 @@ func report(pid int) {
 	}
 }
 
-func run(t *testing.T, env ...string) (pid int, lines []string) {
+// run runs the helper and returns what it prints of its threads. It fails unless the
+// helper is the same process as before, with its arguments and without the variable.
+func run(t *testing.T, env ...string) (threads []string) {
 	t.Helper()
 	executable, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.Command(executable, "one", "two words")
-	cmd.Env = append(append(os.Environ(), helper+"=1"), env...)
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
-	return cmd.Process.Pid, strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(executable, "one", "two words")
+	command.Env = append(append(os.Environ(), helper+"=1"), env...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	want := []string{fmt.Sprintf("before %d", command.Process.Pid), "arguments one two words", "variable "}
+	if diff := cmp.Diff(want, lines[:min(len(want), len(lines))]); diff != "" {
+		t.Fatalf("-want +got:\n%s", diff)
+	}
+	threads = lines[len(want):]
+	if strings.Contains(string(out), "operation not permitted") {
+		t.Skip("the system does not let a process read the slack of its other threads")
+	}
+	return threads
 }
 
 func TestEveryThreadHasTheSlack(t *testing.T) {
-	pid, lines := run(t)
-	require.Equal(t, []string{fmt.Sprintf("pid %d", pid), "args one two words", "variable "}, lines[:3])
-	require.Greater(t, len(lines), 4, "the runtime has more threads than this one")
-	for _, line := range lines[3:] {
-		if strings.Contains(line, "permission") {
-			t.Skip("reading the slack of other threads is not allowed here")
+	threads := run(t)
+	if len(threads) < 2 {
+		t.Fatalf("%q: the runtime has a thread of its own", threads)
+	}
+	for _, thread := range threads {
+		if thread != "thread 1000000" {
+			t.Errorf("%s ns, want a millisecond", thread)
 		}
-		require.Equal(t, "thread 1000000", line)
 	}
 }
 
-func TestStartsAgainOnceWhereTheSlackIsForgotten(t *testing.T) {
-	pid, lines := run(t, variable+"=1ms")
-	require.Equal(t, []string{fmt.Sprintf("pid %d", pid), "args one two words", "variable "}, lines[:3])
-	require.Contains(t, lines[3:], "thread 50000")
+func TestStartsAgainOnlyOnce(t *testing.T) {
+	for _, thread := range run(t, variable+"=1ms") {
+		if thread == "thread 1000000" {
+			t.Error("the process was started again although the variable says that it was")
+		}
+	}
 }
 
 func TestKeepsWhatTheProcessHas(t *testing.T) {
+	if os.Getenv(variable) != "" {
+		t.Fatal("the tests were started again")
+	}
 	has, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0)
-	require.NoError(t, err)
-	require.NoError(t, Allow(time.Duration(has)), "a second start would end the test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Allow(time.Duration(has)); err != nil {
+		t.Error(err)
+	}
+	if got, err := unix.PrctlRetInt(unix.PR_GET_TIMERSLACK, 0, 0, 0, 0); err != nil || got != has {
+		t.Errorf("the slack is %d ns, %v; it was %d ns", got, err, has)
+	}
 }
