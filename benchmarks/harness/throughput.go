@@ -202,8 +202,7 @@ func runPath(ctx context.Context, e *env, p path) ([]measurement, error) {
 }
 
 // measure measures a target from the first request until every event is stored
-// and merges have settled, less what it uses when idle. The figure of everything
-// together is the last but one, in front of the rate.
+// and merges have settled, less what it uses when idle.
 func (p path) measure(ctx context.Context, t target) ([]measurement, error) {
 	if err := p.warm(ctx, t.address); err != nil {
 		return nil, err
