@@ -220,8 +220,8 @@ func runBehind(ctx context.Context, e *env) ([]measurement, error) {
 			}
 			load.Start = load.Start.Add(time.Hour / parts)
 		}
-		roles := []string{"gateway", "broker", "process", "clickhouse"}
 		c.Launch("process")
+		roles := rolesOf(c)
 		began := time.Now()
 		done := make(chan error, 1)
 		go func() { done <- waitRows(rowsOf(c, "logs"), events/parts*parts) }()
@@ -238,15 +238,15 @@ func runBehind(ctx context.Context, e *env) ([]measurement, error) {
 					{What: "caught up at", Value: float64(events) / time.Since(began).Seconds(), Unit: "events/s", Note: "wall clock, lower bound"},
 				}, nil
 			case <-time.After(200 * time.Millisecond):
-				u, err := usages(c, roles...)
+				u, err := usages(roles)
 				if err != nil {
 					return nil, err
 				}
 				var resident int64
 				for _, role := range roles {
-					share := proportional(c.Pid(role))
+					share := proportional(role.pid)
 					if share == 0 {
-						return nil, fmt.Errorf("the kernel does not say what memory %s has", role)
+						return nil, fmt.Errorf("the kernel does not say what memory %s has", role.name)
 					}
 					resident += share
 				}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,7 +27,7 @@ func runPeers(ctx context.Context, e *env) ([]measurement, error) {
 	var measured []measurement
 	for _, perRequest := range []int{1000, 100, 10} {
 		m, err := within(e, func(b *bed) ([]measurement, error) {
-			return measureCollector(ctx, e, binary, cluster.FreePorts(b, 1)[0], perRequest)
+			return measureCollector(ctx, e, b, binary, perRequest)
 		})
 		if err != nil {
 			return nil, err
@@ -35,19 +37,15 @@ func runPeers(ctx context.Context, e *env) ([]measurement, error) {
 	return measured, nil
 }
 
-func measureCollector(ctx context.Context, e *env, binary, address string, perRequest int) ([]measurement, error) {
-	collector := exec.CommandContext(ctx, binary, "--config", "yaml:"+
+func measureCollector(ctx context.Context, e *env, b *bed, binary string, perRequest int) ([]measurement, error) {
+	address := cluster.FreePorts(b, 1)[0]
+	pid, err := startPeer(ctx, b, address, binary, "--config", "yaml:"+
 		"{receivers: {otlp: {protocols: {http: {endpoint: '"+address+"'}}}}, exporters: {nop: {}}, "+
 		"service: {telemetry: {metrics: {level: none}, logs: {level: error}}, pipelines: {logs: {receivers: [otlp], exporters: [nop]}}}}")
-	collector.Stderr = os.Stderr
-	if err := collector.Start(); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = collector.Process.Kill(); _ = collector.Wait() }()
-	if err := reachable(address); err != nil {
-		return nil, err
-	}
-	costs, _, err := costsOf(ctx, e, address, perRequest, few, collector.Process.Pid)
+	costs, _, err := costsOf(ctx, e, address, perRequest, few, pid)
 	if err != nil {
 		return nil, err
 	}
@@ -72,13 +70,37 @@ func buildPeer(ctx context.Context, module, pkg string) (string, error) {
 	return binary, nil
 }
 
-// reachable waits until something listens at an address.
-func reachable(address string) error {
-	return cluster.Eventually(20*time.Second, func() error {
+// startPeer runs a peer until the bed is cleaned up, and waits until it listens at the
+// address.
+func startPeer(ctx context.Context, b *bed, address, binary string, args ...string) (pid int, err error) {
+	peer := exec.CommandContext(ctx, binary, args...)
+	peer.Stderr = os.Stderr
+	if err := peer.Start(); err != nil {
+		return 0, err
+	}
+	b.Cleanup(func() { _ = peer.Process.Kill(); _ = peer.Wait() })
+	return peer.Process.Pid, cluster.Eventually(20*time.Second, func() error {
 		conn, err := net.Dial("tcp", address)
 		if err == nil {
 			conn.Close()
 		}
 		return err
 	})
+}
+
+// getJSON reads what an address answers into a value.
+func getJSON(ctx context.Context, address string, answer any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("%s: %w", response.Status, err)
+	}
+	return nil
 }

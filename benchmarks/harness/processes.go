@@ -123,11 +123,26 @@ func send(ctx context.Context, address string, requests []otlpclient.Request, co
 	return time.Since(began), errors.Join(errs...)
 }
 
+// role is a process tree, and what its figures are called.
+type role struct {
+	name string
+	pid  int
+}
+
+// rolesOf returns what events pass on their way.
+func rolesOf(c *cluster.Cluster) []role {
+	var roles []role
+	for _, name := range []string{"gateway", "broker", "process", "clickhouse"} {
+		roles = append(roles, role{name, c.Pid(name)})
+	}
+	return roles
+}
+
 // usages sums the usage of the roles.
-func usages(c *cluster.Cluster, roles ...string) (usage, error) {
+func usages(roles []role) (usage, error) {
 	var total usage
-	for _, role := range roles {
-		u, err := usageOf(c.Pid(role))
+	for _, r := range roles {
+		u, err := usageOf(r.pid)
 		if err != nil {
 			return usage{}, err
 		}

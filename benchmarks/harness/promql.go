@@ -232,21 +232,12 @@ func settled(ctx context.Context, cl *cluster.Cluster, server *prometheus.Server
 
 // headLength is how much time a Prometheus holds in memory.
 func headLength(ctx context.Context, server string) (time.Duration, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server+"/api/v1/status/tsdb", nil)
-	if err != nil {
-		return 0, err
-	}
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
 	var answer struct {
 		Data struct {
 			HeadStats struct{ MinTime, MaxTime int64 }
 		}
 	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+	if err := getJSON(ctx, server+"/api/v1/status/tsdb", &answer); err != nil {
 		return 0, fmt.Errorf("status of Prometheus: %w", err)
 	}
 	return time.Duration(answer.Data.HeadStats.MaxTime-answer.Data.HeadStats.MinTime) * time.Millisecond, nil

@@ -171,35 +171,20 @@ type target struct {
 	stored func() (int64, error)
 }
 
-// role is a process tree, and what its figures are called.
-type role struct {
-	name string
-	pid  int
-}
-
-func (t target) usage() (usage, error) {
-	var total usage
-	for _, r := range t.roles {
-		u, err := usageOf(r.pid)
-		if err != nil {
-			return usage{}, err
-		}
-		total.CPU += u.CPU
-	}
-	return total, nil
-}
-
 // runPath measures all processes of a cluster.
 func runPath(ctx context.Context, e *env, p path) ([]measurement, error) {
 	return within(e, func(b *bed) ([]measurement, error) {
 		c := cluster.Start(b, cluster.Options{Config: p.config})
-		t := target{address: c.HTTP, stored: rowsOf(c, p.table)}
-		for _, name := range []string{"gateway", "broker", "process", "clickhouse"} {
-			t.roles = append(t.roles, role{name, c.Pid(name)})
-		}
-		return p.measure(ctx, t)
+		return p.measure(ctx, target{address: c.HTTP, roles: rolesOf(c), stored: rowsOf(c, p.table)})
 	})
 }
+
+// The figure of all processes is called together, and afterMerges behind it where
+// merges have settled.
+const (
+	together    = "all processes"
+	afterMerges = ", merges settled"
+)
 
 // measure measures a target from the first request until every event is stored
 // and merges have settled, less what it uses when idle.
@@ -211,13 +196,13 @@ func (p path) measure(ctx context.Context, t target) ([]measurement, error) {
 		return nil, err
 	}
 	time.Sleep(settle)
-	idleFrom, err := t.usage()
+	idleFrom, err := usages(t.roles)
 	if err != nil {
 		return nil, err
 	}
 	idleBegan := time.Now()
 	time.Sleep(10 * time.Second)
-	idleTo, err := t.usage()
+	idleTo, err := usages(t.roles)
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +237,7 @@ func (p path) measure(ctx context.Context, t target) ([]measurement, error) {
 		}
 		idle := idleRate * time.Since(began).Seconds()
 		measured = append(measured, measurement{
-			What: "all processes" + suffix, Value: (total - idle) / million, Unit: "CPU-s/M", Limit: limit,
+			What: together + suffix, Value: (total - idle) / million, Unit: "CPU-s/M", Limit: limit,
 			Note: fmt.Sprintf("less %.2f CPU-s that they use when idle", idle),
 		})
 		return nil
@@ -261,7 +246,7 @@ func (p path) measure(ctx context.Context, t target) ([]measurement, error) {
 		return nil, err
 	}
 	time.Sleep(settle)
-	if err := read(", merges settled", p.limit); err != nil {
+	if err := read(afterMerges, p.limit); err != nil {
 		return nil, err
 	}
 	return append(measured, measurement{

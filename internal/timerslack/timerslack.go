@@ -5,6 +5,3 @@
 // threads: on a virtual machine a tenth of the CPU time of a process that answers
 // small requests. With a millisecond of slack it looks a thousand times a second.
 package timerslack
-
-// variable is set in the environment of a program that was started again.
-const variable = "GOSHAWK_TIMER_SLACK"

@@ -9,6 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// variable is set in the environment of a program that was started again.
+const variable = "GOSHAWK_TIMER_SLACK"
+
 // Allow lets every timer of the process be late by up to d, and those of the
 // processes that it starts.
 //
